@@ -1,0 +1,32 @@
+"""Every profile has one crew, which builds its unfinished sections one after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domain.plan import Plan, ProfilePlan, Scope, Task
+from domain.rules import FULL_HEIGHT_FT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "crew-per-profile"
+NEEDS_CREWS = False
+SCOPE = Scope.OWN
+
+
+def plan(profiles: Mapping[int, bytes], crews: int | None) -> Plan:  # noqa: ARG001 - no pool
+    """A crew a profile, named after it."""
+    return Plan({number: _plan_profile(number, heights) for number, heights in profiles.items()})
+
+
+def _plan_profile(number: int, heights: bytes) -> ProfilePlan:
+    tasks = []
+    day = 1
+    for section, height in enumerate(heights, start=1):
+        if days := FULL_HEIGHT_FT - height:
+            tasks.append(Task(number, section, str(number), day, days, False))
+            day += days
+    if tasks:
+        tasks[-1] = tasks[-1]._replace(relieves=True)
+    return ProfilePlan(number, tasks)

@@ -1,0 +1,42 @@
+"""A pool of crews 1..N works through all unfinished sections of the wall as one queue.
+
+Source: the contract. The queue is in profile order and then section order. A crew that finishes
+a section on day d starts the next one in the queue on day d + 1; if several finish on the same
+day, the lower crew number takes first.
+"""
+
+from __future__ import annotations
+
+from heapq import heapreplace
+from typing import TYPE_CHECKING
+
+from domain.plan import Plan, ProfilePlan, Scope, Task
+from domain.rules import FULL_HEIGHT_FT, MAX_CREWS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME = "crew-pool"
+NEEDS_CREWS = True
+SCOPE = Scope.EARLIER
+
+
+def plan(profiles: Mapping[int, bytes], crews: int | None) -> Plan:
+    """Crews 1..N, each taking the next section when it is free."""
+    count = crews or 1
+    names = [str(number) for number in range(count + 1)]
+    # Day on which a crew is free, then its number, in one integer: cheap to compare, and the
+    # lower number first among those that are free on a day. Ascending, so a heap as it stands.
+    step = MAX_CREWS + 1
+    free = [step + number for number in range(1, count + 1)]
+    plans: dict[int, ProfilePlan] = {}
+    for profile, heights in profiles.items():
+        tasks: list[Task] = []
+        for section, height in enumerate(heights, start=1):
+            if days := FULL_HEIGHT_FT - height:
+                first_day, crew = divmod(free[0], step)
+                heapreplace(free, free[0] + days * step)
+                tasks.append(Task(profile, section, names[crew], first_day, days, False))
+        plans[profile] = ProfilePlan(profile, tasks)
+    relieved = {names[entry % step]: entry // step for entry in free if entry // step > 1}
+    return Plan(plans, relieved)

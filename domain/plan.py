@@ -1,0 +1,76 @@
+"""A plan: which crew builds which section, from which day, for how many days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Task(NamedTuple):
+    """One unfinished section, as a crew builds it. Days count from 1.
+
+    Attributes:
+        profile: Number of the profile.
+        section: Number of the section within the profile, from 1.
+        crew: Id of the crew.
+        first_day: First day of work.
+        days: Days of work, one foot a day.
+        relieves: Whether this is the last section of a crew that belongs to this profile alone.
+    """
+
+    profile: int
+    section: int
+    crew: str
+    first_day: int
+    days: int
+    relieves: bool
+
+
+@dataclass(slots=True)
+class ProfilePlan:
+    """The tasks of one profile, in section order; a finished section has none."""
+
+    profile: int
+    tasks: list[Task] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Plan:
+    """The plan of a wall.
+
+    Attributes:
+        profiles: The plan of each profile, by number.
+        relieved: For crews that go from profile to profile: the day on which each is relieved,
+            which is the day after its last section; a crew that never gets one is left out.
+    """
+
+    profiles: dict[int, ProfilePlan]
+    relieved: dict[str, int] = field(default_factory=dict)
+
+
+class Scope(Enum):
+    """What the plan of a profile depends on, beside the wall's settings."""
+
+    OWN = "the profile itself"
+    EARLIER = "the profile and all before it, in number order"
+
+
+class Mode(Protocol):
+    """A way to send crews to sections: a module in `domain/modes` that has these names."""
+
+    NAME: str
+    """The mode's name in settings."""
+
+    NEEDS_CREWS: bool
+    """Whether the number of crews has to be set; if not, it must not be."""
+
+    SCOPE: Scope
+    """What a profile's plan depends on: decides what has to be planned again after a change."""
+
+    def plan(self, profiles: Mapping[int, bytes], crews: int | None) -> Plan:
+        """Plan profiles, given by number in ascending order as starting heights in feet."""
+        ...

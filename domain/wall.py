@@ -1,0 +1,86 @@
+"""A wall: its settings and its profiles, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from domain.rules import FULL_HEIGHT_FT, MAX_PROFILE, MAX_SECTIONS, WALL_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from domain.settings import Settings
+
+
+class InvalidWall(ValueError):
+    """Something about a wall is wrong; the message says what, where, and what is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """A wall as submitted.
+
+    Attributes:
+        id: The wall's id.
+        settings: How it is built.
+        profiles: Starting heights in feet, one byte a section, by profile number.
+    """
+
+    id: str
+    settings: Settings
+    profiles: Mapping[int, bytes]
+
+
+def checked_wall_id(wall: str) -> str:
+    """The wall id, if it is one.
+
+    Raises:
+        InvalidWall: It is not 1 to 64 of `A-Z a-z 0-9 . _ -`.
+    """
+    if not WALL_ID.fullmatch(wall):
+        raise InvalidWall(f"wall id {wall[:80]!r} is not 1 to 64 of A-Z a-z 0-9 . _ -")
+    return wall
+
+
+def checked_profile_number(number: int) -> int:
+    """The profile number, if it is one.
+
+    Raises:
+        InvalidWall: It is not a whole number from 1 to MAX_PROFILE.
+    """
+    if type(number) is not int or not 1 <= number <= MAX_PROFILE:
+        raise InvalidWall(
+            f"profile {_shown(number)} is not a whole number from 1 to {MAX_PROFILE:,}"
+        )
+    return number
+
+
+def checked_heights(heights: Sequence[object]) -> bytes:
+    """A profile's starting heights, one byte a section.
+
+    Args:
+        heights: Starting height of each section, in feet, in the order of the sections.
+
+    Raises:
+        InvalidWall: There are none or too many, or one is not a whole number 0..30.
+    """
+    if not 1 <= len(heights) <= MAX_SECTIONS:
+        raise InvalidWall(
+            f"the profile has {len(heights):,} sections; a profile has 1 to {MAX_SECTIONS:,}"
+        )
+    for section, height in enumerate(heights, start=1):
+        if type(height) is not int or not 0 <= height <= FULL_HEIGHT_FT:
+            raise InvalidWall(
+                f"section {section} has height {_shown(height)}; heights are whole numbers "
+                f"0..{FULL_HEIGHT_FT}, in feet"
+            )
+    return bytes(heights)  # type: ignore[arg-type]
+
+
+def _shown(value: object) -> str:
+    # An integer of thousands of digits refuses to become a string.
+    if isinstance(value, int) and abs(value) >= 10**20:
+        return "of more than 20 digits"
+    text = ascii(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

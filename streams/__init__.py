@@ -1,0 +1,1 @@
+"""The pipeline: the way of an event from a submitted profile to rows of daily ice and cost."""

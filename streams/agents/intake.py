@@ -1,0 +1,124 @@
+"""Intake: check what was submitted and put it on the log of its wall.
+
+Reads `wall.walls` and `wall.profiles`, which anybody may write to. What is valid goes to
+`wall.accepted`, one log per wall; what is not goes to `wall.dead-letters` with its bytes. The
+table remembers the offset of the last event of each key, so that an event that is delivered
+again is not accepted again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domain.rules import MAX_PROFILE
+from domain.settings import Settings, checked_settings, settings_for
+from domain.wall import InvalidWall, checked_heights, checked_profile_number, checked_wall_id
+from streams.avro import BadRecord
+from streams.batching import Outcome
+
+if TYPE_CHECKING:
+    from streams.avro import Record
+    from streams.batching import BatchApp, Batches, BatchTable, Message, RecordBatch, Rows
+    from streams.batching import Record as KafkaRecord
+    from streams.pipeline import Pipeline
+
+
+def accept(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
+    """Accept or dead-letter each record of a batch of submitted events."""
+    outcome = Outcome()
+    for record in batch.records:
+        try:
+            accepted = _accept_one(record, rows, pipeline)
+        except (BadRecord, InvalidWall) as error:
+            accepted = pipeline.dead_letter(record, str(error))
+        if accepted is not None:
+            outcome.messages.append(accepted)
+    return outcome
+
+
+def _accept_one(record: KafkaRecord, rows: Rows, pipeline: Pipeline) -> Message | None:
+    is_profile = record.topic == pipeline.topics.profiles.name
+    key = _key_text(record.key, "wall id/profile number" if is_profile else "wall id")
+    wall, profile = _split_profile_key(key) if is_profile else (checked_wall_id(key), 0)
+    row_codec = pipeline.codecs["IntakeRow"]
+    row_key = key.encode()
+    row_bytes = rows.get(row_key)
+    row = row_codec.decode(row_bytes) if row_bytes is not None else None
+    if row is not None and record.offset <= row["offset"]:
+        return None  # delivered again: a row is written only after its event was accepted
+    source = {"source_partition": record.partition, "source_offset": record.offset}
+    if record.value is None and (row is None or not row["live"]):
+        raise BadRecord(
+            f"a tombstone for {key}, which is not there; only what was submitted can be withdrawn"
+        )
+    if is_profile:
+        name = "ProfileAccepted"
+        heights = None if record.value is None else _heights(record.value, wall, profile, pipeline)
+        fields: Record = {"wall": wall, "profile": profile, "heights": heights}
+    else:
+        name = "SettingsAccepted"
+        settings = Settings() if record.value is None else _settings(record.value, wall, pipeline)
+        fields = {
+            "wall": wall,
+            "mode": settings.mode,
+            "crews": settings.crews,
+            "material": settings.material,
+        }
+    rows.put(row_key, row_codec.encode({"offset": record.offset, "live": record.value is not None}))
+    return pipeline.message(pipeline.topics.accepted, wall, name, fields | source)
+
+
+def _key_text(key: bytes | None, shape: str) -> str:
+    if not key:
+        raise BadRecord(f"the record has no key; its key must be {shape} in UTF-8")
+    try:
+        return key.decode()
+    except UnicodeDecodeError as error:
+        raise BadRecord(f"the key is not UTF-8; it must be {shape}") from error
+
+
+def _split_profile_key(key: str) -> tuple[str, int]:
+    wall, slash, number = key.rpartition("/")
+    # The number has one spelling only: a key that compacts beside 1 as 01 would be a second profile.
+    if not slash or not (number.isascii() and number.isdecimal()) or number.startswith("0"):
+        raise BadRecord(
+            f"the key {key[:100]!r} is not a wall id, a slash and a profile number from 1"
+        )
+    if len(number) > len(str(MAX_PROFILE)):
+        raise BadRecord(f"the profile number of the key is above {MAX_PROFILE:,}")
+    return checked_wall_id(wall), checked_profile_number(int(number))
+
+
+def _heights(value: bytes, wall: str, profile: int, pipeline: Pipeline) -> bytes:
+    _, submitted = pipeline.codecs.read(value, "ProfileSubmitted")
+    if (submitted["wall"], submitted["profile"]) != (wall, profile):
+        raise BadRecord(
+            f"the key is {wall}/{profile}, but the profile is {submitted['wall'][:100]!r}/"
+            f"{submitted['profile']}; they must be the same"
+        )
+    return checked_heights(submitted["heights"])
+
+
+def _settings(value: bytes, wall: str, pipeline: Pipeline) -> Settings:
+    _, submitted = pipeline.codecs.read(value, "WallConfigured")
+    if submitted["wall"] != wall:
+        raise BadRecord(
+            f"the key is {wall}, but the settings are of {submitted['wall'][:100]!r}; they must "
+            "be the same"
+        )
+    mode, crews, material = submitted["mode"], submitted["crews"], submitted["material"]
+    if mode is None:
+        return settings_for(crews, material)
+    return checked_settings(mode, crews, material)
+
+
+def register(app: BatchApp, table: BatchTable, pipeline: Pipeline) -> None:
+    """Make intake an agent of the app."""
+    topics = pipeline.topics
+
+    @app.batch_agent(topics.walls.name, topics.profiles.name)
+    async def intake(batches: Batches) -> None:
+        async for batch in batches:
+            await pipeline.codecs.resolve(record.value for record in batch.records)
+            rows = table.rows(batch.partition)
+            await batch.deliver(accept(batch, rows, pipeline), table, rows)

@@ -1,0 +1,179 @@
+"""Ledger: account for each profile, and publish its rows when a plan is complete.
+
+Reads `wall.progress`: what is planned for a profile, and which of its sections are built, in any
+order and however often. A row has the plan that is published and the one that is being built.
+When all sections of the latter are in, the profile's rows change over to it, from one complete
+version to the next: days that it no longer has are tombstoned, and a withdrawn profile keeps its
+row as a marker, so that no late record brings it back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domain.daily import Curve, curve_of, daily_rows
+from domain.materials import material
+from streams import metrics
+from streams.avro import BadRecord
+from streams.batching import Message, Outcome
+
+if TYPE_CHECKING:
+    from streams.avro import Record
+    from streams.batching import BatchApp, Batches, BatchTable, RecordBatch, Rows
+    from streams.pipeline import Pipeline
+
+NOTHING: Record = {
+    "published": -1, "material": None, "sections": 0, "step_days": [], "steps": [],
+    "building": -1, "planned": None, "built_sections": [], "built_first_days": [], "built_days": [],
+}  # fmt: skip
+
+
+def account(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
+    """Apply a batch of plans and reports, and publish what they complete."""
+    outcome = Outcome()
+    codec = pipeline.codecs["LedgerRow"]
+    touched: dict[tuple[str, int], Record] = {}
+    for record in batch.records:
+        try:
+            name, event = pipeline.codecs.read(
+                record.value or b"", "ProfilePlanned", "SectionsBuilt"
+            )
+        except BadRecord as error:
+            outcome.messages.append(pipeline.dead_letter(record, str(error)))
+            continue
+        wall, profile = event["wall"], event["profile"]
+        row = touched.get((wall, profile))
+        if row is None:
+            value = rows.get(f"{wall}/{profile}".encode())
+            row = codec.decode(value) if value is not None else NOTHING
+        touched[wall, profile] = _apply(row, name, event)
+    for (wall, profile), row in touched.items():
+        planned = row["planned"]
+        if planned is not None and len(row["built_sections"]) == planned["unfinished"]:
+            row = _publish(wall, profile, row, batch.partition, pipeline, outcome)
+        elif planned is not None:
+            _announce(wall, profile, row, batch.partition, pipeline, outcome)
+        rows.put(f"{wall}/{profile}".encode(), codec.encode(row))
+    return outcome
+
+
+def _apply(row: Record, name: str, event: Record) -> Record:
+    version = event["version"]
+    if version <= row["published"] or version < row["building"]:
+        return row  # of a plan that is published or was replaced
+    if version > row["building"]:
+        row = row | {
+            "building": version, "planned": None,
+            "built_sections": [], "built_first_days": [], "built_days": [],
+        }  # fmt: skip
+    if name == "ProfilePlanned":
+        return row | {"planned": event}
+    known = set(row["built_sections"])
+    for section, first_day, days in zip(
+        event["sections"], event["first_days"], event["days"], strict=True
+    ):
+        if section not in known:
+            known.add(section)
+            row["built_sections"].append(section)
+            row["built_first_days"].append(first_day)
+            row["built_days"].append(days)
+    return row
+
+
+def _publish(
+    wall: str, profile: int, row: Record, partition: int, pipeline: Pipeline, outcome: Outcome
+) -> Record:
+    """Send the rows of the plan that is complete; the row that says so."""
+    topics, key = pipeline.topics, f"{wall}/{profile}"
+    version, planned = row["building"], row["planned"]
+    before = Curve(tuple(zip(row["step_days"], row["steps"], strict=True)))
+    curve = curve_of(zip(row["built_first_days"], row["built_days"], strict=True))
+    daily_topic, daily_codec = topics.daily.name, pipeline.codecs["DailyUsage"]
+    gone = {day for day, _, _ in before.rows()}
+    ice = cost = 0
+    for day, ice_today, cost_today, cost in daily_rows(curve, material(planned["material"])):
+        ice += ice_today
+        gone.discard(day)
+        usage = {
+            "wall": wall, "profile": profile, "day": day, "version": version,
+            "ice": ice_today, "cost": cost_today, "cumulative_cost": cost,
+        }  # fmt: skip
+        outcome.messages.append(
+            Message(daily_topic, f"{key}/{day}".encode(), daily_codec.encode(usage), partition)
+        )
+        metrics.DAILY_ROWS.inc()
+    for day in sorted(gone):
+        outcome.messages.append(Message(daily_topic, f"{key}/{day}".encode(), None, partition))
+        metrics.DAILY_ROWS.inc()
+    amounts = {
+        "sections": planned["sections"], "days": curve.last_day(), "ice": ice, "cost": cost,
+    }  # fmt: skip
+    step_days, steps = [d for d, _ in curve.steps], [change for _, change in curve.steps]
+    if planned["withdrawn"]:
+        audit = "ProfileWithdrawn"
+        overview = Message(topics.overview.name, key.encode(), None, partition)
+    else:
+        audit = "ProfileCompleted"
+        overview = pipeline.message(
+            topics.overview, key, "ProfileOverview",
+            {"wall": wall, "profile": profile, "version": version, "state": "COMPLETE"} | amounts,
+            partition,
+        )  # fmt: skip
+    subject = {"wall": wall, "profile": profile, "version": version}
+    if row["published"] >= 0 and not planned["withdrawn"]:
+        replaced = subject | {"old_version": row["published"]}
+        outcome.messages.append(pipeline.message(topics.events, key, "PlanReplaced", replaced))
+    outcome.messages.append(
+        pipeline.message(topics.events, key, audit, subject | {"day": amounts["days"]})
+    )
+    # What announces the rows is sent once they can be read.
+    curve_fields = {"step_days": step_days, "steps": steps}
+    outcome.afterwards.append(overview)
+    outcome.afterwards.append(
+        _totals(subject | amounts | curve_fields | {"state": "COMPLETE"}, planned, pipeline)
+    )
+    metrics.PROFILES_COMPLETED.inc()
+    return NOTHING | curve_fields | {
+        "published": version, "building": version, "material": planned["material"],
+        "sections": planned["sections"],
+    }  # fmt: skip
+
+
+def _announce(
+    wall: str, profile: int, row: Record, partition: int, pipeline: Pipeline, outcome: Outcome
+) -> None:
+    """Say that a plan is being built; the amounts stay those of the published one."""
+    curve = Curve(tuple(zip(row["step_days"], row["steps"], strict=True)))
+    planned = row["planned"]
+    used = material(row["material"] or planned["material"])
+    ice = curve.feet() * used.yd3_per_ft
+    amounts = {
+        "sections": row["sections"] if row["published"] >= 0 else planned["sections"],
+        "days": curve.last_day(), "ice": ice, "cost": ice * used.gd_per_yd3,
+    }  # fmt: skip
+    subject = {"wall": wall, "profile": profile, "state": "BUILDING"}
+    outcome.afterwards.append(
+        pipeline.message(
+            pipeline.topics.overview, f"{wall}/{profile}", "ProfileOverview",
+            subject | amounts | {"version": row["published"]}, partition,
+        )
+    )  # fmt: skip
+    curve_fields = {"step_days": row["step_days"], "steps": row["steps"]}
+    outcome.afterwards.append(
+        _totals(subject | amounts | curve_fields | {"version": row["building"]}, planned, pipeline)
+    )
+
+
+def _totals(fields: Record, planned: Record, pipeline: Pipeline) -> Message:
+    record = fields | {name: planned[name] for name in ("withdrawn", "mode", "crews", "material")}
+    return pipeline.message(pipeline.topics.totals, record["wall"], "ProfileTotals", record)
+
+
+def register(app: BatchApp, table: BatchTable, pipeline: Pipeline) -> None:
+    """Make the ledger an agent of the app."""
+
+    @app.batch_agent(pipeline.topics.progress.name)
+    async def ledger(batches: Batches) -> None:
+        async for batch in batches:
+            rows = table.rows(batch.partition)
+            await batch.deliver(account(batch, rows, pipeline), table, rows)

@@ -1,0 +1,159 @@
+"""Planner: fold a wall's log and tell its crews what to build.
+
+Reads `wall.accepted`. The table holds a wall's settings and profiles as last accepted, each with
+the offset of the event that last changed it. The version of a profile's plan is the highest of
+the offsets that the plan depends on: those of the settings and of the profile, and, in modes
+whose crews go from one profile to the next, of all profiles before it. It is so a function of the
+log alone, and grows with every change. Only profiles whose version changed are planned again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from domain.modes import mode
+from domain.plan import Scope
+from domain.planning import plan_wall
+from domain.settings import Settings
+from streams import metrics
+from streams.avro import BadRecord
+from streams.batching import Outcome
+
+if TYPE_CHECKING:
+    from streams.avro import Record
+    from streams.batching import BatchApp, Batches, BatchTable, RecordBatch, Rows
+    from streams.batching import Record as KafkaRecord
+    from streams.pipeline import Pipeline
+
+# Sections in a batch: enough to fold a large wall at once, few enough for memory to stay small.
+SECTIONS_A_BATCH = 200_000
+
+SETTINGS = 0  # stands for a wall's settings where a profile number is expected
+
+
+def plan(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
+    """Fold a batch of accepted events and send the plans that changed."""
+    outcome = Outcome()
+    changed: dict[str, set[int]] = defaultdict(set)
+    for record in batch.records:
+        try:
+            name, event = pipeline.codecs.read(
+                record.value or b"", "ProfileAccepted", "SettingsAccepted"
+            )
+        except BadRecord as error:
+            outcome.messages.append(pipeline.dead_letter(record, str(error)))
+            continue
+        profile = event["profile"] if name == "ProfileAccepted" else SETTINGS
+        if _fold(event, profile, record.offset, rows, pipeline):
+            changed[event["wall"]].add(profile)
+    for wall, profiles in changed.items():
+        _send_plans(wall, profiles, rows, pipeline, outcome)
+    return outcome
+
+
+def _fold(event: Record, profile: int, offset: int, rows: Rows, pipeline: Pipeline) -> bool:
+    """Write the event to its row; whether it changed what is to be built."""
+    codec = pipeline.codecs["PlannerRow"]
+    key = (f"{event['wall']}/{profile}" if profile else event["wall"]).encode()
+    before_bytes = rows.get(key)
+    before = codec.decode(before_bytes) if before_bytes is not None else None
+    content = {name: event.get(name) for name in ("heights", "mode", "crews", "material")}
+    changes = before is None or any(before[name] != content[name] for name in content)
+    if before is not None and (
+        before["source_partition"] == event["source_partition"]
+        and before["source_offset"] >= event["source_offset"]
+    ):
+        return False  # delivered again
+    row = content | {
+        "changed_at": offset if changes or before is None else before["changed_at"],
+        "source_partition": event["source_partition"],
+        "source_offset": event["source_offset"],
+    }
+    rows.put(key, codec.encode(row))
+    return changes
+
+
+def _send_plans(
+    wall: str, changed: set[int], rows: Rows, pipeline: Pipeline, outcome: Outcome
+) -> None:
+    codec, topics = pipeline.codecs["PlannerRow"], pipeline.topics
+    settings, settings_changed_at = _settings(wall, rows, pipeline)
+    all_changed = SETTINGS in changed
+    if all_changed or mode(settings.mode).SCOPE is Scope.EARLIER:
+        known = {
+            int(key.rpartition(b"/")[2]): codec.decode(value)
+            for key, value in rows.scan(wall.encode())
+        }
+    else:
+        known = {
+            profile: codec.decode(rows.get(f"{wall}/{profile}".encode()) or b"")
+            for profile in changed
+        }
+    plans = plan_wall(
+        settings,
+        {number: row["heights"] for number, row in known.items() if row["heights"] is not None},
+    )
+    earlier, version = settings_changed_at, settings_changed_at
+    first_changed = min(changed)
+    for number in sorted(known):
+        row = known[number]
+        if mode(settings.mode).SCOPE is Scope.EARLIER:
+            version = earlier = max(earlier, row["changed_at"])
+        else:
+            version = max(settings_changed_at, row["changed_at"])
+        withdrawn = row["heights"] is None
+        if number < first_changed or (withdrawn and number not in changed):
+            continue
+        tasks = [] if withdrawn else plans.profiles[number].tasks
+        outcome.messages.append(
+            pipeline.message(
+                topics.progress, f"{wall}/{number}", "ProfilePlanned",
+                {
+                    "wall": wall, "profile": number, "version": version,
+                    "mode": settings.mode, "crews": settings.crews,
+                    "material": settings.material,
+                    "sections": 0 if withdrawn else len(row["heights"]),
+                    "unfinished": len(tasks), "withdrawn": withdrawn,
+                },
+            )
+        )  # fmt: skip
+        for _, section, crew, first_day, days, relieves in tasks:
+            outcome.messages.append(
+                pipeline.message(
+                    topics.build_commands, f"{wall}/{crew}", "BuildSection",
+                    {
+                        "wall": wall, "profile": number, "section": section, "crew": crew,
+                        "version": version, "first_day": first_day, "days": days,
+                        "relieves": relieves,
+                    },
+                )
+            )  # fmt: skip
+        metrics.SECTIONS_PLANNED.inc(len(tasks))
+    for crew, day in plans.relieved.items():
+        order = {"wall": wall, "crew": crew, "version": version, "day": day}
+        outcome.messages.append(
+            pipeline.message(topics.build_commands, f"{wall}/{crew}", "RelieveCrew", order)
+        )
+
+
+def _settings(wall: str, rows: Rows, pipeline: Pipeline) -> tuple[Settings, int]:
+    """A wall's settings, and the offset of the event that last changed them; -1 for defaults."""
+    value = rows.get(wall.encode())
+    if value is None:
+        return Settings(), -1
+    row = pipeline.codecs["PlannerRow"].decode(value)
+    return Settings(row["mode"], row["crews"], row["material"]), row["changed_at"]
+
+
+def register(app: BatchApp, table: BatchTable, pipeline: Pipeline) -> None:
+    """Make the planner an agent of the app."""
+
+    def sections(record: KafkaRecord) -> int:
+        return len(record.value or b"")
+
+    @app.batch_agent(pipeline.topics.accepted.name, weight=sections, limit=SECTIONS_A_BATCH)
+    async def planner(batches: Batches) -> None:
+        async for batch in batches:
+            rows = table.rows(batch.partition)
+            await batch.deliver(plan(batch, rows, pipeline), table, rows)

@@ -1,0 +1,83 @@
+"""Builds the app from the settings: the only place that knows everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from streams.agents import crews, intake, ledger, overview, planner
+from streams.avro import register
+from streams.batching import BatchApp, Output
+from streams.pipeline import Pipeline
+from streams.topics import Topics, create_topics
+from streams.web import views
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+__all__ = ["create_app", "run_worker"]
+
+STAGES = (intake, planner, crews, ledger, overview)
+
+
+def create_app(settings: Settings) -> BatchApp:
+    """Make the app: topics and schemas are there, agents, tables and views are registered.
+
+    Waits for a registry that is down.
+
+    Raises:
+        TopicMismatch: A topic is there with another number of partitions than is set.
+        SchemaRegistryError: The registry refuses a schema.
+        KafkaException: The broker refuses a topic or does not answer.
+    """
+    create_topics(settings)
+    topics = Topics.of(settings)
+    pipeline = Pipeline(topics, register(settings.registry_url, topics.all()))
+    app = BatchApp(
+        settings.app_id,
+        output=Output(settings.bootstrap_servers),
+        version=settings.app_version,
+        broker=[f"kafka://{address}" for address in settings.bootstrap_servers.split(",")],
+        datadir=settings.data_dir / f"{settings.group}-{settings.web_port}",
+        # Accept what Faust has to know before it may serve: a table's rows, by partition.
+        topic_partitions=settings.partitions,
+        topic_replication_factor=settings.replication_factor,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        reply_create_topic=False,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        broker_max_poll_records=16_384,
+        broker_commit_interval=1.0,
+        broker_session_timeout=30.0,
+        broker_heartbeat_interval=3.0,
+        stream_buffer_maxsize=16,
+        stream_wait_empty=True,
+        stream_recovery_delay=1.0,
+        table_standby_replicas=0,
+        web_bind=settings.web_host,
+        web_host=settings.web_host,
+        web_port=settings.web_port,
+        web_tables_enabled=False,
+        web_router_enabled=False,
+        web_stats_enabled=False,
+        web_graph_enabled=False,
+        web_metrics_enabled=False,
+        worker_redirect_stdouts=False,
+    )
+    tables = {
+        name: app.batch_table(name, settings.partitions)
+        for name in ("intake", "planner", "crews", "ledger", "overview")
+    }
+    for stage in STAGES:
+        stage.register(app, tables[stage.__name__.rpartition(".")[2]], pipeline)
+    views.register(app, tables["overview"], pipeline, settings)
+    return app
+
+
+def run_worker(settings: Settings) -> None:
+    """Run a worker until it is told to stop; ends the process with the worker's exit status."""
+    uvloop.install()
+    app = create_app(settings)
+    app.Worker(loglevel=settings.log_level, quiet=False).execute_from_commandline()

@@ -1,0 +1,233 @@
+"""Bytes to records and back, in the registry's wire format: magic byte, 4-byte schema id, body."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+import struct
+from importlib import resources
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import fastavro
+from confluent_kafka.schema_registry import (
+    ConfigCompatibilityLevel,
+    Schema,
+    SchemaRegistryClient,
+    ServerConfig,
+)
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+from tenacity import before_sleep_log, retry, retry_if_exception, wait_exponential
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from streams.topics import Topic
+
+Record: TypeAlias = dict[str, Any]
+
+NAMESPACE = "thewall"
+# An old consumer reads a new producer (forward), and a rebuild by new code reads what an old
+# producer left on a compacted topic years ago (backward, transitive): both, so full.
+COMPATIBILITY = ConfigCompatibilityLevel.FULL_TRANSITIVE
+HEADER_BYTES = 5
+
+log = logging.getLogger(__name__)
+
+
+class BadRecord(ValueError):
+    """A record's bytes are not what its topic holds; the message says why."""
+
+
+class Codec:
+    """One of the project's own records: dictionaries to bytes and back.
+
+    Attributes:
+        name: The record's name, as in `schemas/<name>.avsc`.
+        text: The schema as JSON text.
+        schema_id: The id that the registry gave it.
+    """
+
+    def __init__(self, name: str, text: str, schema_id: int) -> None:
+        self.name = name
+        self.text = text
+        self.schema = fastavro.parse_schema(json.loads(text), named_schemas={})
+        self.schema_id = schema_id
+        self.header = struct.pack(">bI", 0, schema_id)
+
+    def encode(self, record: Record) -> bytes:
+        """The record in wire format."""
+        out = io.BytesIO()
+        out.write(self.header)
+        fastavro.schemaless_writer(out, self.schema, record)
+        return out.getvalue()
+
+    def decode(self, data: bytes) -> Record:
+        """A record that this codec encoded; what came from outside goes through `Codecs.read`."""
+        body = io.BytesIO(data)
+        body.seek(HEADER_BYTES)
+        return fastavro.schemaless_reader(body, self.schema, None)  # type: ignore[return-value]
+
+
+def load_schema(name: str) -> str:
+    """The text of `schemas/<name>.avsc`."""
+    return (resources.files("schemas") / f"{name}.avsc").read_text(encoding="utf-8")
+
+
+def has_empty_items(schema: Any) -> bool:
+    """Whether an array in the schema has items of no bytes.
+
+    A few bytes of such an array can claim any number of items: reading it would not end.
+    """
+    if isinstance(schema, list):
+        return any(has_empty_items(branch) for branch in schema)
+    if not isinstance(schema, dict):
+        return False
+    if schema.get("type") == "array" and _is_empty(schema["items"]):
+        return True
+    inner = [schema.get("items"), schema.get("values"), *schema.get("fields", ())]
+    type_of = schema.get("type")
+    return any(map(has_empty_items, inner)) or has_empty_items(
+        type_of if isinstance(type_of, dict | list) else None
+    )
+
+
+def _is_empty(schema: Any) -> bool:
+    if isinstance(schema, dict):
+        kind = schema.get("type")
+        if kind == "record":
+            return all(_is_empty(field["type"]) for field in schema["fields"])
+        if kind == "fixed":
+            return bool(schema["size"] == 0)
+        return _is_empty(kind)
+    return bool(schema == "null")
+
+
+class Codecs:
+    """The codecs of all records, and the schemas that others have written with."""
+
+    def __init__(self, ids: dict[str, int], client: SchemaRegistryClient | None = None) -> None:
+        """Make codecs under the registry's ids; without a client, foreign schemas are unknown."""
+        self.by_name = {name: Codec(name, load_schema(name), id_) for name, id_ in ids.items()}
+        self._client = client
+        # Schemas by id: ours at once, others as they come; a string says why one is refused.
+        self._writers: dict[int, Any] = {
+            codec.schema_id: codec.schema for codec in self.by_name.values()
+        }
+
+    def __getitem__(self, name: str) -> Codec:
+        return self.by_name[name]
+
+    def encode(self, name: str, record: Record) -> bytes:
+        """The record of that name in wire format."""
+        return self.by_name[name].encode(record)
+
+    async def resolve(self, values: Iterable[bytes | None]) -> None:
+        """Fetch the schemas that these values were written with and that are not yet known.
+
+        A registry that is down is not a bad record: this waits until it answers.
+        """
+        # A view of a header that is no header reads as an id that nobody has: `read` explains it.
+        ids = {int.from_bytes(v[1:HEADER_BYTES]) for v in values if v and v[:1] == b"\0"}
+        for schema_id in ids - self._writers.keys():
+            if self._client is not None:
+                self._writers[schema_id] = await asyncio.to_thread(self._fetch, schema_id)
+
+    def _fetch(self, schema_id: int) -> Any:
+        client = self._client
+        if client is None:
+            return f"schema id {schema_id} is not in the registry"
+        try:
+            text = _patiently(lambda: client.get_schema(schema_id).schema_str)
+            return fastavro.parse_schema(json.loads(text), named_schemas={})
+        except SchemaRegistryError as error:
+            if error.http_status_code != 404:
+                raise
+            return f"schema id {schema_id} is not in the registry"
+        except (ValueError, TypeError, fastavro.schema.SchemaParseException) as error:
+            return f"schema id {schema_id} is not an Avro schema: {error}"
+
+    def read(self, data: bytes, *names: str) -> tuple[str, Record]:
+        """Decode a record that came from outside, whatever version of its schema wrote it.
+
+        Args:
+            data: The value as it is on the topic.
+            names: Names of the records that the topic may hold.
+
+        Returns:
+            The record's name and its fields, as in our version of its schema.
+
+        Raises:
+            BadRecord: It is not one of these records in the registry's wire format.
+        """
+        expected = " or ".join(names)
+        if len(data) < HEADER_BYTES:
+            raise BadRecord(
+                f"the value has {len(data)} bytes; a record starts with a zero byte and a 4-byte "
+                f"schema id, then the Avro body of {expected}"
+            )
+        if data[0] != 0:
+            raise BadRecord(
+                f"the value starts with byte {data[0]:#04x}; it must start with a zero byte, a "
+                f"4-byte schema id and the Avro body of {expected}"
+            )
+        schema_id = int.from_bytes(data[1:HEADER_BYTES])
+        writer = self._writers.get(schema_id, f"schema id {schema_id} is not in the registry")
+        if isinstance(writer, str):
+            raise BadRecord(f"{writer}; register the schema of {expected} and use its id")
+        full_name = writer.get("name", "") if isinstance(writer, dict) else ""
+        name = full_name.removeprefix(f"{NAMESPACE}.")
+        if name not in names or full_name == name:
+            raise BadRecord(
+                f"schema id {schema_id} is of {full_name or 'no record'!s}; this topic takes "
+                f"{expected}"
+            )
+        if has_empty_items(writer):
+            raise BadRecord(f"schema id {schema_id} has an array of items without bytes")
+        body = io.BytesIO(data)
+        body.seek(HEADER_BYTES)
+        try:
+            record = fastavro.schemaless_reader(body, writer, self.by_name[name].schema)
+        except Exception as error:
+            raise BadRecord(
+                f"the body is not Avro of {name}: {error or type(error).__name__}"
+            ) from error
+        if body.tell() != len(data):
+            raise BadRecord(
+                f"{len(data) - body.tell()} bytes follow the Avro body of {name}; nothing may"
+            )
+        return name, record  # type: ignore[return-value]
+
+
+def _is_outage(error: BaseException) -> bool:
+    if isinstance(error, SchemaRegistryError):
+        return error.http_status_code >= 500 or error.http_status_code == -1
+    return isinstance(error, OSError) or type(error).__module__.startswith(("httpx", "httpcore"))
+
+
+_patiently = retry(
+    retry=retry_if_exception(_is_outage),
+    wait=wait_exponential(multiplier=0.2, max=5),
+    before_sleep=before_sleep_log(log, logging.WARNING),
+    reraise=True,
+)(lambda call: call())
+
+
+def register(url: str, topics: Iterable[Topic]) -> Codecs:
+    """Register the schemas of the topics' records; waits for a registry that is down.
+
+    Raises:
+        SchemaRegistryError: The registry refuses a schema, for example as incompatible.
+    """
+    client = SchemaRegistryClient({"url": url})
+    ids: dict[str, int] = {}
+    for topic in topics:
+        for name in topic.records:
+            subject = topic.subject(name)
+            schema = Schema(load_schema(name), "AVRO")
+            ids[name] = _patiently(lambda s=subject, t=schema: client.register_schema(s, t))
+            _patiently(
+                lambda s=subject: client.set_config(s, ServerConfig(compatibility=COMPATIBILITY))
+            )
+    return Codecs(ids, client)

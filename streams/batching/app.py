@@ -1,0 +1,88 @@
+"""A Faust app whose agents are handed record batches."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import faust
+from faust.streams import _CStreamIterator
+
+from streams.batching.delivery import Batches, die
+from streams.batching.table import BatchTable
+from streams.batching.transport import BatchTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from faust.types import ServiceT, StreamT
+
+    from streams.batching.output import Output
+    from streams.batching.records import Record
+
+
+class BatchApp(faust.App):
+    """Faust's app with the batch transport and an output that awaits every acknowledgement."""
+
+    def __init__(self, id: str, *, output: Output, **settings: Any) -> None:  # noqa: A002 - Faust's name
+        """Make the app; Faust's settings are passed on.
+
+        Raises:
+            RuntimeError: Faust's compiled stream is not installed: the pure Python one
+                acknowledges messages that it skipped during a rebalance.
+        """
+        if _CStreamIterator is None:
+            raise RuntimeError(
+                "faust-streaming was installed without its compiled extension; "
+                "install one of its wheels"
+            )
+        super().__init__(id, **settings)
+        self.output = output
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
+
+    def on_init_dependencies(self) -> Iterable[ServiceT]:
+        """Start the output first, so that it stops last."""
+        return chain([self.output], super().on_init_dependencies())
+
+    def batch_table(self, name: str, partitions: int) -> BatchTable:
+        """A table of raw keys and rows, with a changelog of `partitions` partitions."""
+        table: BatchTable = self.tables.add(
+            BatchTable(
+                self,
+                name=name,
+                partitions=partitions,
+                key_type=bytes,
+                value_type=bytes,
+                recovery_buffer_size=1000,
+            )
+        )
+        return table
+
+    def batch_agent(
+        self, *topics: str, weight: Callable[[Record], int] | None = None, limit: int = 0
+    ) -> Callable[[Callable[[Batches], Awaitable[None]]], Any]:
+        """Make a function over batches the agent of these topics.
+
+        Whatever the function lets escape is a bug: the worker ends without committing, because
+        going on would skip the batch.
+
+        Args:
+            topics: Names of the topics that the agent reads.
+            weight: Weight of a record; without it, batches come as they were fetched.
+            limit: Batches are cut so that none weighs more, unless it is a single record.
+        """
+        channel = self.topic(*topics, key_serializer="raw", value_serializer="raw", acks=True)
+
+        def decorate(work: Callable[[Batches], Awaitable[None]]) -> Any:
+            async def agent(stream: StreamT[Any]) -> None:
+                try:
+                    await work(Batches(self, stream, weight, limit))
+                except Exception as error:  # noqa: BLE001 - ends the worker
+                    die(f"agent {work.__name__} failed", error)
+
+            # One at a time: acknowledgements of a partition have to be in order.
+            return self.agent(channel, name=work.__name__, concurrency=1)(agent)
+
+        return decorate

@@ -1,0 +1,134 @@
+"""From a stage's outcome to an acknowledged batch: messages, then rows, then the offset."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from streams.batching.records import RecordBatch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+
+    from faust.types import Message as Event
+    from faust.types import StreamT
+
+    from streams.batching.app import BatchApp
+    from streams.batching.records import Message, Outcome, Record
+    from streams.batching.table import BatchTable, Rows
+
+log = logging.getLogger(__name__)
+
+EXIT_STATUS_BUG = 70
+# Batches of one agent that are computed while earlier ones wait for the broker.
+BATCHES_AHEAD = 4
+
+
+def die(what: str, error: BaseException) -> None:
+    """End the process at once, without committing: a supervisor starts it again."""
+    log.critical("%s; the worker ends without committing", what, exc_info=error)
+    logging.shutdown()
+    os._exit(EXIT_STATUS_BUG)
+
+
+class Batch(RecordBatch):
+    """A record batch, and the way to say what came of it."""
+
+    def __init__(
+        self, batches: Batches, message: Event, records: Sequence[Record], *, last: bool
+    ) -> None:
+        """Take the records out of a message; the last batch of a message acknowledges it."""
+        super().__init__(message.topic, message.partition, records)
+        self._batches = batches
+        self._message = message
+        self._last = last
+
+    async def deliver(
+        self, outcome: Outcome, table: BatchTable | None = None, rows: Rows | None = None
+    ) -> None:
+        """Send the outcome, then the rows to the changelog, then acknowledge the batch.
+
+        Returns as soon as another batch may be computed; a message that the broker does not
+        take ends the worker.
+        """
+        changelog = table.changelog_messages(rows) if table is not None and rows is not None else []
+        phases = (outcome.messages, outcome.afterwards, changelog)
+        await self._batches.deliver(phases, self._acknowledge)
+
+    def _acknowledge(self) -> None:
+        app = self._batches.app
+        consumer: Any = app.consumer
+        if self._last:
+            consumer.ack(self._message)
+        elif self._message.generation_id == app.consumer_generation_id:
+            consumer.ack_up_to(self._message.tp, self.records[-1].offset + 1)
+
+
+class Batches:
+    """The batches of an agent's topics, one after the other."""
+
+    def __init__(
+        self,
+        app: BatchApp,
+        stream: StreamT[Any],
+        weight: Callable[[Record], int] | None = None,
+        limit: int = 0,
+    ) -> None:
+        """Read a stream of record batches, cut to a limit of weight."""
+        self.app = app
+        self._stream = stream
+        self._weight = weight
+        self._limit = limit
+        self._under_way: deque[asyncio.Task[None]] = deque()
+
+    async def __aiter__(self) -> AsyncIterator[Batch]:
+        """Yield batches; each has to be delivered before the next is asked for."""
+        async for event in self._stream.noack().events():
+            message: Event = event.message
+            *first, last = self._cut(event.value.records)
+            for records in first:
+                yield Batch(self, message, records, last=False)
+            yield Batch(self, message, last, last=True)
+
+    def _cut(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+        if self._weight is None:
+            yield records
+            return
+        start, sum_of_weights = 0, 0
+        for index, record in enumerate(records):
+            weight = self._weight(record)
+            if index > start and sum_of_weights + weight > self._limit:
+                yield records[start:index]
+                start, sum_of_weights = index, 0
+            sum_of_weights += weight
+        yield records[start:]
+
+    async def deliver(
+        self, phases: Sequence[Sequence[Message]], acknowledge: Callable[[], None]
+    ) -> None:
+        """Send at once, acknowledge after the batches before, and wait while many are ahead."""
+        before = self._under_way[-1] if self._under_way else None
+        self._under_way.append(
+            asyncio.create_task(self._finish(self.app.output.send(*phases), before, acknowledge))
+        )
+        while len(self._under_way) > BATCHES_AHEAD or self._under_way[0].done():
+            await self._under_way.popleft()
+            if not self._under_way:
+                break
+
+    @staticmethod
+    async def _finish(
+        sending: Awaitable[None],
+        before: asyncio.Task[None] | None,
+        acknowledge: Callable[[], None],
+    ) -> None:
+        try:
+            await sending
+            if before is not None:
+                await before
+            acknowledge()
+        except Exception as error:  # noqa: BLE001 - ends the worker
+            die("a batch could not be delivered", error)

@@ -1,0 +1,144 @@
+"""Sending: group commit on librdkafka, with the acknowledgement of every message awaited.
+
+Stages hand over what they have whenever they have it; one round at a time sends all that has
+come in meanwhile and waits until the broker has acknowledged it. Under light load a round is one
+message and takes a round trip; under heavy load it grows by itself: there is no batching timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError, Producer
+from mode import Service
+
+from streams.batching.records import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+log = logging.getLogger(__name__)
+
+__all__ = ["LostMessage", "Message", "Output"]
+
+FLUSH_TIMEOUT_S = 60.0
+
+
+class LostMessage(RuntimeError):
+    """The broker did not take a message: whatever it was derived from must not be committed."""
+
+
+class _Delivery:
+    """Messages on their way: what is left to send, and who waits for it."""
+
+    def __init__(self, phases: Sequence[Sequence[Message]], done: asyncio.Future[None]) -> None:
+        self.phases = deque(phase for phase in phases if phase)
+        self.done = done
+
+
+class Output(Service):
+    """Sends messages in rounds, in the order in which they were handed over."""
+
+    def __init__(self, bootstrap_servers: str, config: Mapping[str, Any] | None = None) -> None:
+        """Prepare to send; nothing is connected before the service starts.
+
+        Args:
+            bootstrap_servers: Kafka brokers as host:port,…
+            config: librdkafka settings that replace or join ours.
+        """
+        super().__init__()
+        self._config: dict[str, Any] = {
+            "bootstrap.servers": bootstrap_servers,
+            # Ordered and without duplicates, as long as this producer lives.
+            "enable.idempotence": True,
+            # Java's partitioner: librdkafka's own puts one key on two partitions.
+            "partitioner": "murmur2_random",
+            "compression.type": "lz4",
+            "linger.ms": 2,
+            "batch.num.messages": 100_000,
+            "batch.size": 512 * 1024,
+            "message.max.bytes": 8 * 1024 * 1024,
+            "queue.buffering.max.messages": 2_000_000,
+            "queue.buffering.max.kbytes": 1024 * 1024,
+            # Shorter than a consumer's session: a worker that was stopped and lost its partitions
+            # must not wake up and send what it held.
+            "message.timeout.ms": 30_000,
+            # An acknowledgement is that nothing is left in the queue; only failures call back.
+            "delivery.report.only.error": True,
+            **(config or {}),
+        }
+        self._waiting: deque[_Delivery] = deque()
+        self._wake = asyncio.Event()
+        self._failure: KafkaError | None = None
+        self._producer: Producer | None = None
+
+    async def on_start(self) -> None:
+        """Connect."""
+        self._producer = Producer(self._config, logger=log)
+
+    async def send(self, *phases: Sequence[Message]) -> None:
+        """Send messages and wait until the broker has acknowledged them.
+
+        Args:
+            phases: Messages to send, each phase after the one before it is acknowledged. Calls
+                are served in order: two messages of one phase number keep theirs.
+
+        Raises:
+            LostMessage: The broker refused a message or did not take it in time.
+        """
+        delivery = _Delivery(phases, asyncio.get_running_loop().create_future())
+        if not delivery.phases:
+            return
+        self._waiting.append(delivery)
+        self._wake.set()
+        await delivery.done
+
+    @Service.task
+    async def _rounds(self) -> None:
+        while not self.should_stop:
+            if not self._waiting:
+                self._wake.clear()
+                await self.wait_first(self._wake.wait())
+                continue
+            in_round = list(self._waiting)
+            messages = [message for d in in_round for message in d.phases.popleft()]
+            try:
+                await asyncio.to_thread(self._send_round, messages)
+            except LostMessage as error:
+                for delivery in self._waiting:
+                    if not delivery.done.done():
+                        delivery.done.set_exception(error)
+                self._waiting.clear()
+                continue
+            finished = [d for d in in_round if not d.phases]
+            for delivery in finished:
+                self._waiting.remove(delivery)
+                if not delivery.done.done():
+                    delivery.done.set_result(None)
+
+    def _send_round(self, messages: list[Message]) -> None:
+        producer = self._producer
+        if producer is None:
+            raise LostMessage("the output has not started")
+        produce, failed = producer.produce, self._on_failure
+        for topic, key, value, partition in messages:
+            while True:
+                try:
+                    produce(topic, value, key, partition, failed)
+                    break
+                except BufferError:
+                    producer.poll(0.1)
+                except Exception as error:
+                    raise LostMessage(f"a message to {topic} could not be sent: {error}") from error
+        left = producer.flush(FLUSH_TIMEOUT_S)
+        if self._failure is not None:
+            raise LostMessage(f"the broker did not take a message: {self._failure.str()}")
+        if left:
+            raise LostMessage(f"{left} messages were not acknowledged in {FLUSH_TIMEOUT_S:.0f} s")
+
+    def _on_failure(self, error: KafkaError | None, _message: object) -> None:
+        if error is not None:
+            self._failure = error

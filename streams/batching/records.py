@@ -1,0 +1,75 @@
+"""What a stage is given and what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Record(Protocol):
+    """One record as the consumer read it: raw bytes, and where they stood."""
+
+    @property
+    def topic(self) -> str:
+        """Name of its topic."""
+
+    @property
+    def partition(self) -> int:
+        """Its partition."""
+
+    @property
+    def offset(self) -> int:
+        """Its offset in the partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """Its timestamp, in milliseconds since the epoch."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Its key, untouched."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Its value, untouched; None for a tombstone."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """Its headers, in order."""
+
+
+@dataclass
+class RecordBatch:
+    """Records of one partition, in the order of their offsets, not necessarily without gaps."""
+
+    topic: str
+    partition: int
+    records: Sequence[Record]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+class Message(NamedTuple):
+    """A message to send; without a partition, its key decides, as in Java's partitioner."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int = -1
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a stage makes of a batch.
+
+    Attributes:
+        messages: Sent first.
+        afterwards: Sent once all `messages` are acknowledged: what announces them.
+    """
+
+    messages: list[Message] = field(default_factory=list)
+    afterwards: list[Message] = field(default_factory=list)

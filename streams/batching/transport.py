@@ -1,0 +1,136 @@
+"""Faust's aiokafka transport, handing over what one fetch brought for a partition as one message.
+
+Everything between the fetch and the agent is Faust's own: queues, flow control, rebalancing,
+recovery. What changes is `getmany`, which makes one message of a partition's records, and the
+bookkeeping of acknowledgements, which is one number a partition instead of a list of offsets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from faust.transport.drivers import aiokafka as driver
+from faust.types.tuples import ConsumerMessage
+from mode.utils.futures import notify
+
+from streams.batching.records import RecordBatch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    import aiokafka
+    from faust.types import TP, Message, TPorTopicSet
+
+# A partition whose records are still being handed over is left out of the fetch under way, and
+# has to wait for it: Faust's 1.5 s would be the latency of a stage under light load.
+FETCH_MAX_WAIT_MS = 20
+
+
+class BatchConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that fetches, with a wait that suits a pipeline of several stages."""
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001 - Faust has no setting for it
+        return consumer
+
+
+class BatchConsumer(driver.Consumer):
+    """A consumer whose messages are record batches.
+
+    A message's offset is that of its last record. Batches of a partition are acknowledged in
+    order, so that one number says all: everything before it is done, gaps that compaction or
+    transactions left included.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._done: dict[TP, int] = {}
+        super().__init__(*args, **kwargs)
+
+    def _new_consumer_thread(self) -> BatchConsumerThread:
+        return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """Fetch records; yield those of a source partition together, of a changelog one by one."""
+        generation = self.app.consumer_generation_id
+        records, active = await self._wait_next_records(timeout)
+        if records is None or self.should_stop:
+            return
+        if not self.flow_active:
+            # Stopped while we fetched: what was fetched is dropped, so go back to before it.
+            await self.perform_seek()
+            return
+        for tp, fetched in records.items():
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            if active is None or tp in active or tp in self._buffered_partitions:
+                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+                if self._is_changelog_tp(tp):
+                    for record in fetched:
+                        yield tp, self._to_message(tp, record)
+                else:
+                    yield tp, self._to_batch(tp, fetched)
+
+    def _to_batch(self, tp: TP, fetched: list[Any]) -> ConsumerMessage:
+        last = fetched[-1]
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            last.timestamp_type,
+            [],
+            None,
+            RecordBatch(tp.topic, tp.partition, fetched),
+            None,
+            0,
+            0,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    def ack(self, message: Message) -> bool:
+        """Note that everything up to and including this batch is done."""
+        if message.acked:
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        if message.generation_id == self.app.consumer_generation_id:
+            self.ack_up_to(message.tp, message.offset + 1)
+        notify(self._waiting_for_ack)
+        return True
+
+    def ack_up_to(self, tp: TP, offset: int) -> None:
+        """Note that everything before this offset is done, so that it may be committed."""
+        self._done[tp] = max(offset, self._done.get(tp, 0))
+        self._n_acked += 1
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Commit what is done while the partitions are still ours, then forget them."""
+        await super().on_partitions_revoked(revoked)
+        for tp in revoked:
+            self._done.pop(tp, None)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Gaps need no bookkeeping: batches are acknowledged in order."""
+
+    def _filter_tps_with_pending_acks(self, topics: TPorTopicSet | None = None) -> Iterator[TP]:
+        return (tp for tp in self._done if topics is None or tp in topics or tp.topic in topics)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self._done.get(tp)
+
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        committed = self._committed_offset[tp]
+        return committed is None or offset > committed
+
+    @property
+    def committable(self) -> Mapping[TP, int]:
+        """Per partition, the offset before which everything is done."""
+        return self._done
+
+
+class BatchTransport(driver.Transport):
+    """Faust's aiokafka transport with the batch consumer."""
+
+    Consumer = BatchConsumer

@@ -1,0 +1,30 @@
+"""Every metric that a worker exports to Prometheus."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RECORDS = Counter("thewall_records", "Records that a stage has read", ["stage"])
+BATCH_SIZE = Histogram(
+    "thewall_batch_records",
+    "Records in a batch that a stage has read",
+    ["stage"],
+    buckets=(1, 4, 16, 64, 256, 1024, 4096, 16384),
+)
+STAGE_SECONDS = Histogram(
+    "thewall_stage_seconds",
+    "Time that a stage took to compute a batch, in seconds",
+    ["stage"],
+    buckets=(0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5),
+)
+DEAD_LETTERS = Counter("thewall_dead_letters", "Records put on the dead-letter topic", ["topic"])
+SECTIONS_PLANNED = Counter("thewall_sections_planned", "Sections that crews were told to build")
+SECTIONS_BUILT = Counter("thewall_sections_built", "Sections that crews built")
+PROFILES_COMPLETED = Counter("thewall_profiles_completed", "Plans of profiles completed")
+DAILY_ROWS = Counter("thewall_daily_rows", "Rows written to the daily topic, tombstones included")
+COMMITTABLE = Gauge(
+    "thewall_committable_offset",
+    "Offset before which everything of a partition is done",
+    ["topic", "partition"],
+)
+END_OFFSET = Gauge(
+    "thewall_end_offset", "End offset of a partition, as last fetched", ["topic", "partition"]
+)

@@ -1,0 +1,46 @@
+"""What every stage needs to read and write: the topics and the codecs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from streams import metrics
+from streams.batching import Message
+
+if TYPE_CHECKING:
+    from streams.avro import Codecs, Record
+    from streams.batching import Record as KafkaRecord
+    from streams.topics import Topic, Topics
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The topics and codecs that the stages share."""
+
+    topics: Topics
+    codecs: Codecs
+
+    def message(
+        self, topic: Topic, key: str, name: str, record: Record, partition: int = -1
+    ) -> Message:
+        """A record as a message; without a partition, the key decides."""
+        return Message(topic.name, key.encode(), self.codecs.encode(name, record), partition)
+
+    def dead_letter(self, record: KafkaRecord, reason: str) -> Message:
+        """A record that could not be processed, untouched, and why."""
+        metrics.DEAD_LETTERS.labels(topic=record.topic).inc()
+        value = self.codecs.encode(
+            "DeadLetter",
+            {
+                "reason": reason,
+                "topic": record.topic,
+                "partition": record.partition,
+                "offset": record.offset,
+                "timestamp": record.timestamp,
+                "key": record.key,
+                "value": record.value,
+                "headers": [{"name": name, "value": value} for name, value in record.headers],
+            },
+        )
+        return Message(self.topics.dead_letters.name, record.key, value)

@@ -1,0 +1,108 @@
+"""Every setting of the pipeline, its default and its environment variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.rules import DEFAULT_WALL
+
+
+class MissingBroker(RuntimeError):
+    """No broker or registry is configured, and the embedded stack does not run."""
+
+
+class InvalidSettings(ValueError):
+    """An environment variable holds a value that its setting does not take."""
+
+
+class Settings(BaseSettings):
+    """What a worker or a command needs to know of its surroundings.
+
+    Each field is read from the environment variable `THEWALL_` + its name in capitals.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="THEWALL_", frozen=True)
+
+    bootstrap_servers: str = Field(
+        default="", description="Kafka brokers as host:port,…; empty for the embedded stack"
+    )
+    registry_url: str = Field(
+        default="", description="Schema registry (Confluent API); empty for the embedded stack"
+    )
+    app_id: str = Field(default="thewall", description="Consumer group and prefix of changelogs")
+    app_version: int = Field(
+        default=1, ge=1, description="Raising it renames group and changelogs: state is rebuilt"
+    )
+    topic_prefix: str = Field(
+        default="wall", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="First part of topic names"
+    )
+    partitions: int = Field(default=8, ge=1, le=1000, description="Partitions of every topic")
+    replication_factor: int = Field(default=1, ge=1, le=9, description="Replicas of every topic")
+    dead_letter_days: int = Field(default=30, ge=1, description="Days that dead letters are kept")
+    transit_days: int = Field(
+        default=7, ge=1, description="Days that commands and repartition topics are kept"
+    )
+    store: Literal["memory", "rocksdb"] = Field(
+        default="memory", description="Where a worker keeps its tables"
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("thewall") / "worker",
+        description="A worker's local files, one directory a worker",
+    )
+    default_wall: str = Field(
+        default=DEFAULT_WALL, description="The wall of paths and commands that name none"
+    )
+    web_host: str = Field(default="127.0.0.1", description="Interface that the web views bind to")
+    web_port: int = Field(default=6066, ge=1, le=65535, description="Port of the web views")
+    api_token: SecretStr | None = Field(
+        default=None, description="Token that submitting over HTTP takes; needed beyond loopback"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least severe level that is logged"
+    )
+
+    @property
+    def group(self) -> str:
+        """The consumer group: the application's id and, from version 2 on, its version."""
+        return self.app_id if self.app_version == 1 else f"{self.app_id}-v{self.app_version}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings; addresses that are not set are those of the running embedded stack.
+
+    Args:
+        overrides: Fields given on the command line; those that are None are left out.
+
+    Raises:
+        InvalidSettings: A variable or an override holds what its setting does not take.
+        MissingBroker: No address is set and no embedded stack runs.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings.model_validate({**Settings().model_dump(), **given})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"THEWALL_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise InvalidSettings(problems) from error
+    if settings.bootstrap_servers and settings.registry_url:
+        return settings
+    from streams.devstack import running  # only here: others need no stack
+
+    stack = running()
+    if stack is None:
+        raise MissingBroker(
+            "no broker: run `thewall up`, or set THEWALL_BOOTSTRAP_SERVERS and THEWALL_REGISTRY_URL"
+        )
+    return settings.model_copy(
+        update={
+            "bootstrap_servers": settings.bootstrap_servers or stack.bootstrap_servers,
+            "registry_url": settings.registry_url or stack.registry_url,
+        }
+    )

@@ -1,0 +1,207 @@
+"""Every topic: its key, its records, its cleanup policy, and how it is created."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+COMPACT = "compact"
+DELETE = "delete"
+FOREVER = -1
+DAY_MS = 24 * 60 * 60 * 1000
+# A dead letter holds a whole record and says more: it may be larger than any record.
+DEAD_LETTER_BYTES = 4 * 1024 * 1024
+
+
+class TopicMismatch(RuntimeError):
+    """A topic that is there already has another number of partitions than is set."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic, and all that an operator asks about it.
+
+    Attributes:
+        name: Its name on the broker.
+        key: What its key is made of.
+        records: Names of the Avro records that its values may be.
+        cleanup: `compact` or `delete`.
+        about: What is on it.
+        retention_ms: How long records are kept, in milliseconds; FOREVER; None if compacted.
+        max_message_bytes: Largest record batch that it takes; None for the broker's default.
+    """
+
+    name: str
+    key: str
+    records: tuple[str, ...]
+    cleanup: str
+    about: str
+    retention_ms: int | None = None
+    max_message_bytes: int | None = None
+
+    def config(self) -> dict[str, str]:
+        """The topic's settings on the broker."""
+        config = {"cleanup.policy": self.cleanup}
+        if self.retention_ms is not None:
+            config["retention.ms"] = str(self.retention_ms)
+        if self.max_message_bytes is not None:
+            config["max.message.bytes"] = str(self.max_message_bytes)
+        return config
+
+    def subject(self, record: str) -> str:
+        """The registry's subject for one of the topic's records.
+
+        A topic with one kind of record has the stock subject, so that any registry serializer
+        writes to it as it is; one with several has a subject for each.
+        """
+        if len(self.records) == 1:
+            return f"{self.name}-value"
+        return f"{self.name}-thewall.{record}"
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The topics, in the order in which an event passes them."""
+
+    walls: Topic
+    profiles: Topic
+    accepted: Topic
+    build_commands: Topic
+    progress: Topic
+    events: Topic
+    daily: Topic
+    totals: Topic
+    overview: Topic
+    dead_letters: Topic
+    changelogs: tuple[Topic, ...]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Topics:
+        """The topics under the names, and with the retention, that the settings give them."""
+        prefix, transit = settings.topic_prefix, settings.transit_days * DAY_MS
+
+        def topic(name: str, key: str, records: str, about: str, **rest: object) -> Topic:
+            return Topic(f"{prefix}.{name}", key, tuple(records.split()), about=about, **rest)  # type: ignore[arg-type]
+
+        def changelog(table: str, key: str, record: str) -> Topic:
+            name = f"{settings.group}-{table}-changelog"
+            return Topic(name, key, (record,), COMPACT, f"the rows of the {table} table")
+
+        return cls(
+            walls=topic("walls", "wall", "WallConfigured", "a wall's settings", cleanup=COMPACT),
+            profiles=topic(
+                "profiles", "wall/profile", "ProfileSubmitted",
+                "a profile submitted; a null value withdraws it", cleanup=COMPACT,
+            ),
+            accepted=topic(
+                "accepted", "wall", "ProfileAccepted SettingsAccepted",
+                "accepted events, one log per wall", cleanup=DELETE, retention_ms=transit,
+            ),
+            build_commands=topic(
+                "build-commands", "wall/crew", "BuildSection RelieveCrew",
+                "orders to crews, one per section", cleanup=DELETE, retention_ms=transit,
+            ),
+            progress=topic(
+                "progress", "wall/profile", "ProfilePlanned SectionsBuilt",
+                "plans and sections built, gathered per profile",
+                cleanup=DELETE, retention_ms=transit,
+            ),
+            events=topic(
+                "simulation.events", "wall/profile/section",
+                "SectionCompleted CrewRelieved PlanReplaced ProfileCompleted ProfileWithdrawn",
+                "audit, kept for good", cleanup=DELETE, retention_ms=FOREVER,
+            ),
+            daily=topic(
+                "daily", "wall/profile/day", "DailyUsage",
+                "ice and cost of a day, and cumulative", cleanup=COMPACT,
+            ),
+            totals=topic(
+                "totals", "wall", "ProfileTotals",
+                "totals and curve of a profile, gathered per wall",
+                cleanup=DELETE, retention_ms=transit,
+            ),
+            overview=topic(
+                "overview", "wall, and wall/profile", "WallOverview ProfileOverview",
+                "totals, days, state", cleanup=COMPACT,
+            ),
+            dead_letters=topic(
+                "dead-letters", "the original key", "DeadLetter",
+                "records that could not be processed, untouched", cleanup=DELETE,
+                retention_ms=settings.dead_letter_days * DAY_MS,
+                max_message_bytes=DEAD_LETTER_BYTES,
+            ),
+            changelogs=(
+                changelog("intake", "wall, and wall/profile", "IntakeRow"),
+                changelog("planner", "wall, and wall/profile", "PlannerRow"),
+                changelog("crews", "wall/crew", "CrewRow"),
+                changelog("ledger", "wall/profile", "LedgerRow"),
+                changelog("overview", "wall/profile", "ProfileTotals"),
+            ),
+        )  # fmt: skip
+
+    def all(self) -> list[Topic]:
+        """Every topic, the tables' changelogs last."""
+        *named, changelogs = (getattr(self, name) for name in self.__dataclass_fields__)
+        return [*named, *changelogs]
+
+
+def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[tuple[Topic, bool]]:
+    """Create the topics that are missing and bring the settings of the others up to date.
+
+    Returns:
+        Each topic, and whether it was created now.
+
+    Raises:
+        TopicMismatch: A topic is there with another number of partitions than is set.
+        KafkaException: The broker refused, or did not answer in time.
+    """
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    there = admin.list_topics(timeout=timeout_s).topics
+    wanted = Topics.of(settings).all()
+    for topic in wanted:
+        found = len(there[topic.name].partitions) if topic.name in there else settings.partitions
+        if found != settings.partitions:
+            # Tables and their sources are matched by partition: another number breaks both.
+            raise TopicMismatch(
+                f"topic {topic.name} has {found} partitions, but THEWALL_PARTITIONS is "
+                f"{settings.partitions}: set it to {found}, or use another THEWALL_TOPIC_PREFIX"
+            )
+    missing = [topic for topic in wanted if topic.name not in there]
+    created = admin.create_topics([_new(topic, settings) for topic in missing]) if missing else {}
+    present = [_update(topic) for topic in wanted if topic.name in there]
+    altered = admin.incremental_alter_configs(present) if present else {}
+    for future in (*created.values(), *altered.values()):
+        try:
+            future.result(timeout_s)
+        except KafkaException as error:
+            if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
+                raise
+    return [(topic, topic in missing) for topic in wanted]
+
+
+def _new(topic: Topic, settings: Settings) -> NewTopic:
+    return NewTopic(
+        topic.name, settings.partitions, settings.replication_factor, config=topic.config()
+    )
+
+
+def _update(topic: Topic) -> ConfigResource:
+    # Incremental: what an operator has set beside our settings stays.
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        for name, value in topic.config().items()
+    ]
+    return ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)

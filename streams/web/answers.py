@@ -1,0 +1,70 @@
+"""Answers to questions about a wall, from the rows of the overview table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiokafka.partitioner import murmur2
+
+from domain.daily import Curve
+from domain.materials import material
+
+if TYPE_CHECKING:
+    from streams.avro import Codec, Record
+    from streams.batching import BatchTable
+
+
+class NotThere(LookupError):
+    """There is no such wall or profile; the message says so."""
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition that a key is on, as Java's partitioner has it."""
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+
+
+class WallAnswers:
+    """What is known of one wall. Amounts are in cubic yards and gold dragons."""
+
+    def __init__(self, wall: str, table: BatchTable, codec: Codec, partitions: int) -> None:
+        """Read the wall's rows.
+
+        Raises:
+            NotThere: The wall has no profile.
+        """
+        rows = table.rows(partition_of(wall, partitions)).scan(wall.encode())
+        totals = [codec.decode(value) for _, value in rows]
+        self.wall = wall
+        self.profiles = {t["profile"]: t for t in totals if not t["withdrawn"]}
+        if not self.profiles:
+            raise NotThere(f"there is no wall {wall}; submit one first")
+
+    def ice_on(self, profile: int, day: int) -> int:
+        """Material that a profile used on a day, in cubic yards."""
+        totals = self._profile(profile)
+        return _curve(totals).at_work(day) * material(totals["material"]).yd3_per_ft
+
+    def cost_by(self, profile: int, day: int) -> int:
+        """Cost of a profile by the end of a day, in gold dragons."""
+        return _cost_by(self._profile(profile), day)
+
+    def wall_cost_by(self, day: int | None) -> int:
+        """Cost of all profiles by the end of a day, in gold dragons; None for all days."""
+        if day is None:
+            return sum(totals["cost"] for totals in self.profiles.values())
+        return sum(_cost_by(totals, day) for totals in self.profiles.values())
+
+    def _profile(self, profile: int) -> Record:
+        if profile not in self.profiles:
+            numbers = ", ".join(map(str, sorted(self.profiles)[:10]))
+            raise NotThere(f"wall {self.wall} has no profile {profile}; it has {numbers}")
+        return self.profiles[profile]
+
+
+def _curve(totals: Record) -> Curve:
+    return Curve(tuple(zip(totals["step_days"], totals["steps"], strict=True)))
+
+
+def _cost_by(totals: Record, day: int) -> int:
+    used = material(totals["material"])
+    return _curve(totals).feet_by(day) * used.yd3_per_ft * used.gd_per_yd3

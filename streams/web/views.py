@@ -1,0 +1,196 @@
+"""The web views of a worker: the exercise's paths, submitting, and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+import json
+from typing import TYPE_CHECKING, Any
+
+from faust.web import View
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from domain.rules import DEFAULT_WALL
+from domain.wall import InvalidWall, checked_heights, checked_profile_number, checked_wall_id
+from streams.batching.output import LostMessage
+from streams.web.answers import NotThere, WallAnswers, partition_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faust.web import Request, Response
+
+    from streams.batching import BatchApp, BatchTable
+    from streams.pipeline import Pipeline
+    from streams.settings import Settings
+
+LARGEST_DAY = 10**9
+# Set on a question that a worker passed on: the one that gets it answers or says that it can't.
+FORWARDED = "Thewall-Forwarded"
+
+
+def register(app: BatchApp, table: BatchTable, pipeline: Pipeline, settings: Settings) -> None:
+    """Add the views to the app."""
+
+    async def answer(
+        view: View, request: Request, wall: str, question: Callable[[WallAnswers], Any]
+    ) -> Response:
+        try:
+            checked_wall_id(wall)
+        except InvalidWall as error:
+            return _problem(view, 400, str(error))
+        partition = partition_of(wall, settings.partitions)
+        totals = pipeline.topics.totals.name
+        if not any(
+            (tp.topic, tp.partition) == (totals, partition) for tp in app.consumer.assignment()
+        ):
+            return await _forward(app, view, request, totals, wall)
+        try:
+            codec = pipeline.codecs["ProfileTotals"]
+            return view.json(question(WallAnswers(wall, table, codec, settings.partitions)))
+        except NotThere as error:
+            return _problem(view, 404, str(error))
+
+    def question(path: str, ask: Callable[[WallAnswers, int | None, int | None], Any]) -> None:
+        """Serve a path for the default wall, and under /walls/{wall} for any."""
+        for prefix in ("", "/walls/{wall}"):
+
+            @app.page(prefix + path, name=prefix + path)
+            async def page(
+                view: View,
+                request: Request,
+                wall: str = settings.default_wall,
+                profile: str | None = None,
+                day: str | None = None,
+            ) -> Response:
+                try:
+                    profile_number = None if profile is None else _number(profile, "profile")
+                    day_number = None if day is None else _number(day, "day")
+                except InvalidWall as error:
+                    return _problem(view, 400, str(error))
+                return await answer(
+                    view, request, wall, lambda known: ask(known, profile_number, day_number)
+                )
+
+    question(
+        "/profiles/{profile}/days/{day}/",
+        lambda wall, profile, day: {
+            "day": str(day),
+            "ice_amount": f"{wall.ice_on(profile or 0, day or 0):,}",
+        },
+    )
+    question(
+        "/profiles/{profile}/overview/{day}/",
+        lambda wall, profile, day: {
+            "day": str(day),
+            "cost": f"{wall.cost_by(profile or 0, day or 0):,}",
+        },
+    )
+    question(
+        "/profiles/overview/{day}/",
+        lambda wall, _, day: {"day": str(day), "cost": f"{wall.wall_cost_by(day):,}"},
+    )
+    question(
+        "/profiles/overview/",
+        lambda wall, _, __: {"day": None, "cost": f"{wall.wall_cost_by(None):,}"},
+    )
+
+    @app.page("/api/profiles/", name="submit")
+    class Submit(View):  # type: ignore[misc]
+        """Submit a profile: `{"wall": "default", "profile": 1, "heights": [21, 25, 28]}`."""
+
+        async def post(self, request: Request) -> Response:
+            refusal = _refusal(request, settings)
+            if refusal is not None:
+                return _problem(self, *refusal)
+            try:
+                wall, profile, heights = _submission(await request.read())
+            except InvalidWall as error:
+                return _problem(self, 400, str(error))
+            key = f"{wall}/{profile}"
+            message = pipeline.message(
+                pipeline.topics.profiles,
+                key,
+                "ProfileSubmitted",
+                {"wall": wall, "profile": profile, "heights": list(heights)},
+            )
+            try:
+                await app.output.send([message])
+            except LostMessage as error:
+                return _problem(self, 503, f"the broker did not take the profile: {error}")
+            self_link = f"/walls/{wall}/profiles/{profile}/overview/1/"
+            return self.json({"accepted": key, "see": self_link}, status=202)
+
+    @app.page("/metrics", name="metrics")
+    async def metrics_page(view: View, _request: Request) -> Response:
+        """Metrics in Prometheus' text format."""
+        text = await asyncio.to_thread(generate_latest)
+        return view.bytes(text, content_type=CONTENT_TYPE_LATEST.partition(";")[0])
+
+
+def _number(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:12]) <= LARGEST_DAY):
+        raise InvalidWall(f"{what} {text[:20]!r} is not a whole number from 1 to {LARGEST_DAY:,}")
+    return int(text)
+
+
+def _problem(view: View, status: int, text: str) -> Response:
+    return view.json({"error": text}, status=status)
+
+
+def _refusal(request: Request, settings: Settings) -> tuple[int, str] | None:
+    """Why a submission is not taken, as status and words; None if it is."""
+    token = settings.api_token.get_secret_value() if settings.api_token else None
+    if token is not None:
+        given = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            return 401, "send the token of THEWALL_API_TOKEN as Authorization: Bearer …"
+    elif not _is_loopback(settings.web_host):
+        return 403, (
+            "this worker is reachable beyond loopback and takes submissions only with a token: "
+            "set THEWALL_API_TOKEN"
+        )
+    # A form on another site can post text, but not JSON without asking first.
+    if request.content_type != "application/json":
+        return 415, "send the profile as application/json"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _submission(body: bytes) -> tuple[str, int, bytes]:
+    example = '{"wall": "default", "profile": 1, "heights": [21, 25, 28]}'
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidWall(f"the body is not JSON: {error}; send for example {example}") from error
+    if not isinstance(given, dict) or not {"profile", "heights"} <= given.keys() <= {
+        "wall", "profile", "heights",
+    }:  # fmt: skip
+        raise InvalidWall(
+            f"the body has to have profile, heights and perhaps wall, as in {example}"
+        )
+    wall, profile, heights = given.get("wall", DEFAULT_WALL), given["profile"], given["heights"]
+    if not isinstance(wall, str) or not isinstance(heights, list):
+        raise InvalidWall(f"wall has to be a string and heights a list, as in {example}")
+    return checked_wall_id(wall), checked_profile_number(profile), checked_heights(heights)
+
+
+async def _forward(app: BatchApp, view: View, request: Request, topic: str, wall: str) -> Response:
+    """Pass a question on to the worker that owns the wall's partition."""
+    if FORWARDED in request.headers:
+        return _problem(view, 503, f"no worker has wall {wall} just now; ask again in a moment")
+    try:
+        owner = app.assignor.external_key_store(topic, wall.encode())
+        async with app.http_client.get(
+            owner.with_path(request.path), headers={FORWARDED: "1"}
+        ) as response:
+            return view.json(await response.json(), status=response.status)
+    except Exception:  # noqa: BLE001 - whatever keeps us from the owner, the answer is the same
+        return _problem(view, 503, f"no worker has wall {wall} just now; ask again in a moment")

@@ -79,7 +79,7 @@ def _key_text(key: bytes | None, shape: str) -> str:
 
 def _split_profile_key(key: str) -> tuple[str, int]:
     wall, slash, number = key.rpartition("/")
-    # The number has one spelling only: a key that compacts beside 1 as 01 would be a second profile.
+    # One spelling a number: 01 would compact beside 1, as a second value of the same profile.
     if not slash or not (number.isascii() and number.isdecimal()) or number.startswith("0"):
         raise BadRecord(
             f"the key {key[:100]!r} is not a wall id, a slash and a profile number from 1"

@@ -16,13 +16,16 @@ While a batch waits for the broker, the next ones are computed: see `Output`.
 """
 
 from streams.batching.app import BatchApp
+from streams.batching.delivery import Batch, Batches
 from streams.batching.output import Message, Output
 from streams.batching.records import Outcome, Record, RecordBatch
 from streams.batching.table import BatchTable, Rows
 
 __all__ = [
+    "Batch",
     "BatchApp",
     "BatchTable",
+    "Batches",
     "Message",
     "Outcome",
     "Output",

@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import faust
-from faust.streams import _CStreamIterator
+from faust import streams as faust_streams
 
 from streams.batching.delivery import Batches, die
 from streams.batching.table import BatchTable
@@ -31,7 +31,7 @@ class BatchApp(faust.App):
             RuntimeError: Faust's compiled stream is not installed: the pure Python one
                 acknowledges messages that it skipped during a rebalance.
         """
-        if _CStreamIterator is None:
+        if getattr(faust_streams, "_CStreamIterator", None) is None:
             raise RuntimeError(
                 "faust-streaming was installed without its compiled extension; "
                 "install one of its wheels"
@@ -48,16 +48,15 @@ class BatchApp(faust.App):
 
     def batch_table(self, name: str, partitions: int) -> BatchTable:
         """A table of raw keys and rows, with a changelog of `partitions` partitions."""
-        table: BatchTable = self.tables.add(
-            BatchTable(
-                self,
-                name=name,
-                partitions=partitions,
-                key_type=bytes,
-                value_type=bytes,
-                recovery_buffer_size=1000,
-            )
+        table = BatchTable(
+            self,
+            name=name,
+            partitions=partitions,
+            key_type=bytes,
+            value_type=bytes,
+            recovery_buffer_size=1000,
         )
+        self.tables.add(table)
         return table
 
     def batch_agent(

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from streams.batching.records import RecordBatch
 
@@ -86,7 +86,7 @@ class Batches:
 
     async def __aiter__(self) -> AsyncIterator[Batch]:
         """Yield batches; each has to be delivered before the next is asked for."""
-        async for event in self._stream.noack().events():
+        async for event in cast("Any", self._stream).noack().events():
             message: Event = event.message
             *first, last = self._cut(event.value.records)
             for records in first:

@@ -2,56 +2,76 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from faust import Table
 from faust.stores import memory
-from faust.types import TP
 
 from streams.batching.records import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
-    from faust.types import EventT
+    from faust.types import TP, EventT
+
+
+class RowStore:
+    """Rows by partition, then by the part of the key before its last slash.
+
+    So that a partition can go as a whole when it moves to another worker, and all rows under a
+    prefix can be read at once.
+    """
+
+    def __init__(self) -> None:
+        """Start without rows."""
+        self._partitions: dict[int, dict[bytes, dict[bytes, bytes]]] = {}
+
+    def get(self, partition: int, key: bytes) -> bytes | None:
+        """The row of a key; None if there is none."""
+        return self._partitions.get(partition, {}).get(_prefix(key), {}).get(key)
+
+    def put(self, partition: int, key: bytes, value: bytes | None) -> None:
+        """Write a row; None deletes it."""
+        rows = self._partitions.setdefault(partition, {}).setdefault(_prefix(key), {})
+        if value is None:
+            rows.pop(key, None)
+        else:
+            rows[key] = value
+
+    def scan(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """The rows whose keys are `prefix` / something without another slash, in no order."""
+        return list(self._partitions.get(partition, {}).get(prefix, {}).items())
+
+    def drop(self, partition: int) -> None:
+        """Forget a partition's rows."""
+        self._partitions.pop(partition, None)
+
+
+def _prefix(key: bytes) -> bytes:
+    return key.rpartition(b"/")[0]
 
 
 class MemoryStore(memory.Store):  # type: ignore[type-arg]
-    """Rows in memory, kept by partition and prefix so that a partition can go as a whole.
+    """Rows in memory.
 
     Faust's own store does not know which partition a live row is of: a partition that moves
     away and comes back would find rows that another worker has since changed or deleted.
     """
 
     def __post_init__(self) -> None:
-        self.data: dict[int, dict[bytes, dict[bytes, bytes]]] = {}
-
-    def get_row(self, partition: int, key: bytes) -> bytes | None:
-        """The row of a key, or None."""
-        return self.data.get(partition, {}).get(_prefix(key), {}).get(key)
-
-    def set_row(self, partition: int, key: bytes, value: bytes | None) -> None:
-        """Write a row; None deletes it."""
-        rows = self.data.setdefault(partition, {}).setdefault(_prefix(key), {})
-        if value is None:
-            rows.pop(key, None)
-        else:
-            rows[key] = value
-
-    def scan(self, partition: int, prefix: bytes) -> dict[bytes, bytes]:
-        """All rows whose key is `prefix` / something without another slash."""
-        return self.data.get(partition, {}).get(prefix, {})
+        self.rows = RowStore()
 
     def apply_changelog_batch(
         self,
-        batch: Iterable[EventT],
+        batch: Iterable[EventT[Any]],
         to_key: Callable[[Any], Any],  # noqa: ARG002 - Faust's signature; keys are bytes here
         to_value: Callable[[Any], Any],  # noqa: ARG002
     ) -> None:
         """Write rows that were read back from the changelog."""
         for event in batch:
             message = event.message
-            self.set_row(message.partition, message.key, message.value)
+            if message.key is not None:  # every row has one; Kafka's types allow none
+                self.rows.put(message.partition, message.key, message.value)
 
     async def on_rebalance(
         self,
@@ -65,14 +85,10 @@ class MemoryStore(memory.Store):  # type: ignore[type-arg]
         changelog = self.table.changelog_topic.get_topic_name()
         for tp in (*revoked, *newly_assigned):
             if tp.topic == changelog:
-                self.data.pop(tp.partition, None)
+                self.rows.drop(tp.partition)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Nothing is left to do: rows are kept by partition."""
-
-
-def _prefix(key: bytes) -> bytes:
-    return key.rpartition(b"/")[0]
 
 
 class BatchTable(Table):  # type: ignore[type-arg]
@@ -95,7 +111,7 @@ class BatchTable(Table):  # type: ignore[type-arg]
 
     def rows(self, partition: int) -> Rows:
         """The rows of a partition, to read, and to note writes to."""
-        return Rows(self.data, partition)
+        return Rows(cast("MemoryStore", self.data).rows, partition)
 
     def changelog_messages(self, rows: Rows) -> list[Message]:
         """The rows written to, as messages to the changelog."""
@@ -110,7 +126,7 @@ class Rows:
     when the batch's messages are acknowledged.
     """
 
-    def __init__(self, store: MemoryStore, partition: int) -> None:
+    def __init__(self, store: RowStore, partition: int) -> None:
         """View a partition of a store."""
         self._store = store
         self.partition = partition
@@ -118,13 +134,13 @@ class Rows:
 
     def get(self, key: bytes) -> bytes | None:
         """The row of a key, in wire format; None if there is none."""
-        return self._store.get_row(self.partition, key)
+        return self._store.get(self.partition, key)
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Write a row; None deletes it."""
-        self._store.set_row(self.partition, key, value)
+        self._store.put(self.partition, key, value)
         self.written[key] = value
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
         """The rows whose keys are `prefix` / something without another slash, in no order."""
-        yield from list(self._store.scan(self.partition, prefix).items())
+        return self._store.scan(self.partition, prefix)

@@ -7,7 +7,7 @@ bookkeeping of acknowledgements, which is one number a partition instead of a li
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     import aiokafka
-    from faust.types import TP, Message, TPorTopicSet
+    from faust.types import TP, Message
+    from faust.types.transports import TPorTopicSet
 
 # A partition whose records are still being handed over is left out of the fetch under way, and
 # has to wait for it: Faust's 1.5 s would be the latency of a stage under light load.
@@ -50,7 +51,7 @@ class BatchConsumer(driver.Consumer):
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
         """Fetch records; yield those of a source partition together, of a changelog one by one."""
         generation = self.app.consumer_generation_id
         records, active = await self._wait_next_records(timeout)
@@ -81,7 +82,8 @@ class BatchConsumer(driver.Consumer):
             last.timestamp_type,
             [],
             None,
-            RecordBatch(tp.topic, tp.partition, fetched),
+            # Faust only passes a value on; to the stream it is whatever the consumer made it.
+            cast("bytes", RecordBatch(tp.topic, tp.partition, fetched)),
             None,
             0,
             0,

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import ipaddress
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from faust.web import View
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -19,6 +19,7 @@ from streams.web.answers import NotThere, WallAnswers, partition_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from faust.assignor.partition_assignor import PartitionAssignor
     from faust.web import Request, Response
 
     from streams.batching import BatchApp, BatchTable
@@ -97,7 +98,7 @@ def register(app: BatchApp, table: BatchTable, pipeline: Pipeline, settings: Set
     )
 
     @app.page("/api/profiles/", name="submit")
-    class Submit(View):  # type: ignore[misc]
+    class Submit(View):
         """Submit a profile: `{"wall": "default", "profile": 1, "heights": [21, 25, 28]}`."""
 
         async def post(self, request: Request) -> Response:
@@ -152,7 +153,7 @@ def _refusal(request: Request, settings: Settings) -> tuple[int, str] | None:
             "set THEWALL_API_TOKEN"
         )
     # A form on another site can post text, but not JSON without asking first.
-    if request.content_type != "application/json":
+    if request.headers.get("Content-Type", "").partition(";")[0] != "application/json":
         return 415, "send the profile as application/json"
     return None
 
@@ -187,9 +188,9 @@ async def _forward(app: BatchApp, view: View, request: Request, topic: str, wall
     if FORWARDED in request.headers:
         return _problem(view, 503, f"no worker has wall {wall} just now; ask again in a moment")
     try:
-        owner = app.assignor.external_key_store(topic, wall.encode())
+        owner = cast("PartitionAssignor", app.assignor).external_key_store(topic, wall.encode())
         async with app.http_client.get(
-            owner.with_path(request.path), headers={FORWARDED: "1"}
+            owner.with_path(request.url.path), headers={FORWARDED: "1"}
         ) as response:
             return view.json(await response.json(), status=response.status)
     except Exception:  # noqa: BLE001 - whatever keeps us from the owner, the answer is the same

@@ -1,0 +1,55 @@
+"""Kafka's own tools, with an Avro deserializer for the console consumer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streams.devstack import artifacts
+from streams.devstack.processes import java
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CONSOLE_CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer"
+CONSUMER_GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
+AVRO_DESERIALIZER = "io.apicurio.registry.serde.avro.AvroKafkaDeserializer"
+STRING_DESERIALIZER = "org.apache.kafka.common.serialization.StringDeserializer"
+
+
+def tool_command(main_class: str, arguments: Sequence[str]) -> list[str]:
+    """The command line of one of Kafka's tools; the artifacts have to be in the cache."""
+    return [
+        *java(heap_mb=256),
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+        "-Djava.util.logging.config.file=/dev/null",
+        "-cp",
+        artifacts.class_path("kafka", "console"),
+        main_class,
+        *arguments,
+    ]
+
+
+def console_command(
+    topic: str, bootstrap_servers: str, registry_url: str, arguments: Sequence[str] = ()
+) -> list[str]:
+    """The command line that prints a topic: keys as text, Avro values as JSON.
+
+    Args:
+        topic: Full name of the topic.
+        bootstrap_servers: Kafka brokers as host:port,…
+        registry_url: The registry's Confluent-compatible address, or its own API's.
+        arguments: Passed on to the console consumer, for example `--from-beginning`.
+    """
+    own_api = registry_url.replace("/apis/ccompat/v7", "/apis/registry/v3")
+    return tool_command(
+        CONSOLE_CONSUMER,
+        [
+            "--bootstrap-server", bootstrap_servers,
+            "--topic", topic,
+            "--formatter-property", "print.key=true",
+            "--formatter-property", f"key.deserializer={STRING_DESERIALIZER}",
+            "--formatter-property", f"value.deserializer={AVRO_DESERIALIZER}",
+            "--formatter-property", f"value.deserializer.apicurio.registry.url={own_api}",
+            *arguments,
+        ],
+    )  # fmt: skip

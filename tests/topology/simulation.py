@@ -1,0 +1,247 @@
+"""The pipeline without Kafka: the stage functions that the agents call, on logs in memory.
+
+Time goes by in steps. A step is one stage computing one batch of one partition, and how far that
+batch gets: some of its messages may be acknowledged, then some of its rows, then its offset may
+be committed, and at any point the worker of that partition may die. What a death leaves is what
+the broker acknowledged: the logs, the changelog, the committed offset. That is also what a
+rebalance leaves, so a death stands for both.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from aiokafka.partitioner import murmur2
+
+from domain.account import account
+from domain.wall import Wall
+from streams.agents.crews import build
+from streams.agents.intake import accept
+from streams.agents.ledger import account as account_for
+from streams.agents.overview import add_up
+from streams.agents.planner import plan
+from streams.avro import Codecs
+from streams.batching import Message, RecordBatch, Rows
+from streams.batching.table import RowStore
+from streams.pipeline import Pipeline
+from streams.settings import Settings
+from streams.topics import Topics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+PARTITIONS = 3
+
+
+class LogRecord(NamedTuple):
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int = 0
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+def offline_pipeline() -> Pipeline:
+    """The pipeline with codecs under ids of our own instead of a registry's."""
+    topics = Topics.of(Settings(bootstrap_servers="none", registry_url="none"))
+    names = dict.fromkeys(name for topic in topics.all() for name in topic.records)
+    return Pipeline(topics, Codecs({name: index for index, name in enumerate(names, start=1)}))
+
+
+@dataclass
+class Task:
+    """One stage on one partition: the unit that a worker owns and that a death takes away."""
+
+    name: str
+    work: Callable[[RecordBatch, Rows, Pipeline], object]
+    inputs: tuple[str, ...]
+    partition: int
+    rows: RowStore = field(default_factory=RowStore)
+    changelog: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    position: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    committed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def die(self) -> None:
+        """Lose what is in memory; come back with what the broker has."""
+        self.rows = RowStore()
+        for key, value in self.changelog:
+            self.rows.put(self.partition, key, value)
+        self.position = defaultdict(int, self.committed)
+
+
+class Simulation:
+    def __init__(self, pipeline: Pipeline, random: Random, death_rate: float = 0.2) -> None:
+        self.pipeline = pipeline
+        self.random = random
+        self.death_rate = death_rate
+        self.logs: dict[tuple[str, int], list[LogRecord]] = defaultdict(list)
+        self.deaths = 0
+        topics = pipeline.topics
+        stages = (
+            ("intake", accept, (topics.walls.name, topics.profiles.name)),
+            ("planner", plan, (topics.accepted.name,)),
+            ("crews", build, (topics.build_commands.name,)),
+            ("ledger", account_for, (topics.progress.name,)),
+            ("overview", add_up, (topics.totals.name,)),
+        )
+        self.tasks = [
+            Task(name, work, inputs, partition)
+            for name, work, inputs in stages
+            for partition in range(PARTITIONS)
+        ]
+
+    def send(self, message: Message) -> LogRecord:
+        partition = self._partition(message)
+        log = self.logs[message.topic, partition]
+        log.append(LogRecord(message.topic, partition, len(log), message.key, message.value))
+        return log[-1]
+
+    @staticmethod
+    def _partition(message: Message) -> int:
+        if message.partition >= 0:
+            return message.partition
+        return (murmur2(message.key or b"") & 0x7FFFFFFF) % PARTITIONS
+
+    def submit_profile(self, wall: str, profile: int, heights: bytes | None) -> None:
+        topic, key = self.pipeline.topics.profiles, f"{wall}/{profile}"
+        if heights is None:
+            self.send(Message(topic.name, key.encode(), None))
+        else:
+            event = {"wall": wall, "profile": profile, "heights": list(heights)}
+            self.send(self.pipeline.message(topic, key, "ProfileSubmitted", event))
+
+    def submit_settings(self, wall: str, mode: str, crews: int | None, material: str) -> None:
+        event = {"wall": wall, "mode": mode, "crews": crews, "material": material}
+        self.send(self.pipeline.message(self.pipeline.topics.walls, wall, "WallConfigured", event))
+
+    def lagging(self) -> list[tuple[Task, str]]:
+        return [
+            (task, topic)
+            for task in self.tasks
+            for topic in task.inputs
+            if task.position[topic] < len(self.logs[topic, task.partition])
+        ]
+
+    def step(self) -> bool:
+        """Let one task with lag compute a batch; False if none has any."""
+        lagging = self.lagging()
+        if not lagging:
+            return False
+        task, topic = self.random.choice(lagging)
+        self._step(task, topic)
+        return True
+
+    def _step(self, task: Task, topic: str) -> None:
+        start = task.position[topic]
+        log = self.logs[topic, task.partition]
+        end = min(len(log), start + self.random.choice((1, 2, 5, 50)))
+        rows = Rows(task.rows, task.partition)
+        outcome = task.work(RecordBatch(topic, task.partition, log[start:end]), rows, self.pipeline)
+        for phase in (outcome.messages, outcome.afterwards):
+            if self._dies():
+                self._send_some(phase)
+                task.die()
+                return
+            for message in phase:
+                self.send(message)
+        changes = list(rows.written.items())
+        if self._dies():
+            # One partition of one topic: what got there is the first part, in order.
+            task.changelog += changes[: self.random.randrange(len(changes) + 1)]
+            task.die()
+            return
+        task.changelog += changes
+        task.position[topic] = end
+        if self._dies():
+            task.die()
+        elif self.random.random() < 0.5:
+            task.committed = defaultdict(int, task.position)
+
+    def _dies(self) -> bool:
+        dies = self.random.random() < self.death_rate / 4
+        self.deaths += dies
+        return dies
+
+    def _send_some(self, phase: list[Message]) -> None:
+        """What a death leaves of a phase: for each partition the first part, in order."""
+        broken: set[tuple[str, int]] = set()
+        for message in phase:
+            where = (message.topic, self._partition(message))
+            if self.random.random() < 0.1:
+                broken.add(where)
+            if where not in broken:
+                self.send(message)
+
+    def rewind(self) -> None:
+        """A replay: the group's offsets are reset to the start, the tables are kept."""
+        for task in self.tasks:
+            task.committed.clear()
+            task.die()
+
+    def wipe(self) -> None:
+        """Begin anew from what was submitted: without offsets, tables and published rows."""
+        for topic in (self.pipeline.topics.daily.name, self.pipeline.topics.overview.name):
+            for partition in range(PARTITIONS):
+                for key in {record.key for record in self.logs[topic, partition]}:
+                    self.send(Message(topic, key, None, partition))
+        for task in self.tasks:
+            task.changelog.clear()
+            task.committed.clear()
+            if task.name != "intake":
+                for topic in task.inputs:
+                    task.committed[topic] = len(self.logs[topic, task.partition])
+            task.die()
+
+    def run(self) -> None:
+        """Go on until no task has lag."""
+        while self.step():
+            pass
+
+    def latest(self, topic: str) -> dict[str, dict[str, object]]:
+        """The rows of a compacted topic, by key."""
+        rows: dict[str, dict[str, object]] = {}
+        declared = next(t for t in self.pipeline.topics.all() if t.name == topic)
+        for partition in range(PARTITIONS):
+            for record in self.logs[topic, partition]:
+                key = (record.key or b"").decode()
+                if record.value is None:
+                    rows.pop(key, None)
+                else:
+                    rows[key] = self.pipeline.codecs.read(record.value, *declared.records)[1]
+        return rows
+
+
+def expected_rows(walls: list[Wall]) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """What the pure domain computes: daily rows and overview rows, by key."""
+    daily: dict[str, tuple[int, ...]] = {}
+    overview: dict[str, tuple[int, ...]] = {}
+    for wall in walls:
+        if not wall.profiles:
+            continue
+        result = account(wall)
+        sections = sum(len(heights) for heights in wall.profiles.values())
+        overview[wall.id] = (sections, result.days, result.ice, result.cost)
+        for p in result.profiles:
+            overview[f"{wall.id}/{p.profile}"] = (p.sections, p.days, p.ice, p.cost)
+            for row in p.daily:
+                daily[f"{wall.id}/{p.profile}/{row.day}"] = (row.ice, row.cost, row.cumulative_cost)
+    return daily, overview
+
+
+def published_rows(sim: Simulation) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """What the pipeline has published, in the same form."""
+    topics = sim.pipeline.topics
+    daily = {
+        key: (row["ice"], row["cost"], row["cumulative_cost"])
+        for key, row in sim.latest(topics.daily.name).items()
+    }
+    overview = {
+        key: (row["sections"], row["days"], row["ice"], row["cost"])
+        for key, row in sim.latest(topics.overview.name).items()
+    }
+    return daily, overview

@@ -7,8 +7,9 @@ import io
 import json
 import logging
 import struct
+from functools import partial
 from importlib import resources
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import fastavro
 from confluent_kafka.schema_registry import (
@@ -18,14 +19,22 @@ from confluent_kafka.schema_registry import (
     ServerConfig,
 )
 from confluent_kafka.schema_registry.error import SchemaRegistryError
-from tenacity import before_sleep_log, retry, retry_if_exception, wait_exponential
+from tenacity import (
+    Retrying,
+    before_sleep_log,
+    retry_if_exception,
+    stop_after_delay,
+    stop_never,
+    wait_exponential,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from streams.topics import Topic
 
 Record: TypeAlias = dict[str, Any]
+T = TypeVar("T")
 
 NAMESPACE = "thewall"
 # An old consumer reads a new producer (forward), and a rebuild by new code reads what an old
@@ -139,8 +148,8 @@ class Codecs:
         if client is None:
             return f"schema id {schema_id} is not in the registry"
         try:
-            text = _patiently(lambda: client.get_schema(schema_id).schema_str)
-            return fastavro.parse_schema(json.loads(text), named_schemas={})
+            text = _patiently(partial(client.get_schema, schema_id)).schema_str
+            return fastavro.parse_schema(json.loads(text or ""), named_schemas={})
         except SchemaRegistryError as error:
             if error.http_status_code != 404:
                 raise
@@ -206,28 +215,46 @@ def _is_outage(error: BaseException) -> bool:
     return isinstance(error, OSError) or type(error).__module__.startswith(("httpx", "httpcore"))
 
 
-_patiently = retry(
-    retry=retry_if_exception(_is_outage),
-    wait=wait_exponential(multiplier=0.2, max=5),
-    before_sleep=before_sleep_log(log, logging.WARNING),
-    reraise=True,
-)(lambda call: call())
+def _patiently(call: Callable[[], T], patience_s: float | None = None) -> T:
+    """What a call to the registry returns, called again while the registry is down.
+
+    Raises:
+        OSError: It is still down when the patience, in seconds, is at its end.
+    """
+    retrying = Retrying(
+        retry=retry_if_exception(_is_outage),
+        wait=wait_exponential(multiplier=0.2, max=5),
+        stop=stop_never if patience_s is None else stop_after_delay(patience_s),
+        before_sleep=before_sleep_log(log, logging.WARNING) if patience_s is None else None,
+        reraise=True,
+    )
+    try:
+        return retrying(call)
+    except Exception as error:
+        if _is_outage(error):
+            raise OSError(str(error)) from error
+        raise
 
 
-def register(url: str, topics: Iterable[Topic]) -> Codecs:
-    """Register the schemas of the topics' records; waits for a registry that is down.
+def register(url: str, topics: Iterable[Topic], patience_s: float | None = None) -> Codecs:
+    """Register the schemas of the topics' records.
+
+    Args:
+        url: The registry's Confluent-compatible address.
+        topics: The topics.
+        patience_s: How long to wait for a registry that is down, in seconds; None for ever.
 
     Raises:
         SchemaRegistryError: The registry refuses a schema, for example as incompatible.
+        OSError: The registry is still down when the patience is at its end.
     """
-    client = SchemaRegistryClient({"url": url})
+    client = SchemaRegistryClient({"url": url, "timeout": 10})
     ids: dict[str, int] = {}
     for topic in topics:
         for name in topic.records:
             subject = topic.subject(name)
             schema = Schema(load_schema(name), "AVRO")
-            ids[name] = _patiently(lambda s=subject, t=schema: client.register_schema(s, t))
-            _patiently(
-                lambda s=subject: client.set_config(s, ServerConfig(compatibility=COMPATIBILITY))
-            )
+            ids[name] = _patiently(partial(client.register_schema, subject, schema), patience_s)
+            config = ServerConfig(compatibility=COMPATIBILITY)
+            _patiently(partial(client.set_config, subject, config), patience_s)
     return Codecs(ids, client)

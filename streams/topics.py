@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aiokafka.partitioner import murmur2
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
     AdminClient,
@@ -28,6 +29,11 @@ DEAD_LETTER_BYTES = 4 * 1024 * 1024
 
 class TopicMismatch(RuntimeError):
     """A topic that is there already has another number of partitions than is set."""
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition that a key is on, as Java's partitioner has it."""
+    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
 
 
 @dataclass(frozen=True)

@@ -50,12 +50,11 @@ def artifacts() -> list[Artifact]:
                 group, name, version, classifier, packaging = dependency.artifact.key
                 artifact = Artifact(part, group, name, version, classifier, packaging, sha256="")
                 found.setdefault((group, name), artifact)
-        return [
-            replace(
-                artifact, sha256=sha256(download(artifact, repository).read_bytes()).hexdigest()
-            )
-            for artifact in (*found.values(), REGISTRY_APP)
-        ]
+        result = []
+        for artifact in (*found.values(), REGISTRY_APP):
+            content = download(artifact, repository).read_bytes()
+            result.append(replace(artifact, sha256=sha256(content).hexdigest()))
+        return result
 
 
 def main() -> None:

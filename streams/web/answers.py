@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiokafka.partitioner import murmur2
-
 from domain.daily import Curve
 from domain.materials import material
+from streams.topics import partition_of
 
 if TYPE_CHECKING:
     from streams.avro import Codec, Record
@@ -16,11 +15,6 @@ if TYPE_CHECKING:
 
 class NotThere(LookupError):
     """There is no such wall or profile; the message says so."""
-
-
-def partition_of(key: str, partitions: int) -> int:
-    """The partition that a key is on, as Java's partitioner has it."""
-    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
 
 
 class WallAnswers:

@@ -14,7 +14,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from domain.rules import DEFAULT_WALL
 from domain.wall import InvalidWall, checked_heights, checked_profile_number, checked_wall_id
 from streams.batching.output import LostMessage
-from streams.web.answers import NotThere, WallAnswers, partition_of
+from streams.topics import partition_of
+from streams.web.answers import NotThere, WallAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -40,7 +40,6 @@ def create_app(settings: Settings) -> BatchApp:
         version=settings.app_version,
         broker=[f"kafka://{address}" for address in settings.bootstrap_servers.split(",")],
         datadir=settings.data_dir / f"{settings.group}-{settings.web_port}",
-        # Accept what Faust has to know before it may serve: a table's rows, by partition.
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication_factor,
         topic_allow_declare=False,
@@ -79,5 +78,6 @@ def create_app(settings: Settings) -> BatchApp:
 def run_worker(settings: Settings) -> None:
     """Run a worker until it is told to stop; ends the process with the worker's exit status."""
     uvloop.install()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = create_app(settings)
     app.Worker(loglevel=settings.log_level, quiet=False).execute_from_commandline()

@@ -236,6 +236,14 @@ def _patiently(call: Callable[[], T], patience_s: float | None = None) -> T:
         raise
 
 
+def _set_compatibility(client: SchemaRegistryClient, subject: str) -> None:
+    try:
+        client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
+    except SchemaRegistryError as error:
+        if error.http_status_code != 409:  # another worker has set it this moment
+            raise
+
+
 def register(url: str, topics: Iterable[Topic], patience_s: float | None = None) -> Codecs:
     """Register the schemas of the topics' records.
 
@@ -255,6 +263,5 @@ def register(url: str, topics: Iterable[Topic], patience_s: float | None = None)
             subject = topic.subject(name)
             schema = Schema(load_schema(name), "AVRO")
             ids[name] = _patiently(partial(client.register_schema, subject, schema), patience_s)
-            config = ServerConfig(compatibility=COMPATIBILITY)
-            _patiently(partial(client.set_config, subject, config), patience_s)
+            _patiently(partial(_set_compatibility, client, subject), patience_s)
     return Codecs(ids, client)

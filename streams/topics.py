@@ -174,7 +174,7 @@ def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[tuple[Top
         TopicMismatch: A topic is there with another number of partitions than is set.
         KafkaException: The broker refused, or did not answer in time.
     """
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
     there = admin.list_topics(timeout=timeout_s).topics
     wanted = Topics.of(settings).all()
     for topic in wanted:

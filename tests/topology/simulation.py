@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 PARTITIONS = 3
 
+Amounts = dict[str, tuple[int, ...]]
+
 
 class LogRecord(NamedTuple):
     topic: str
@@ -216,10 +218,12 @@ class Simulation:
         return rows
 
 
-def expected_rows(walls: list[Wall]) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+def expected_rows(
+    walls: list[Wall],
+) -> tuple[Amounts, Amounts]:
     """What the pure domain computes: daily rows and overview rows, by key."""
-    daily: dict[str, tuple[int, ...]] = {}
-    overview: dict[str, tuple[int, ...]] = {}
+    daily: Amounts = {}
+    overview: Amounts = {}
     for wall in walls:
         if not wall.profiles:
             continue
@@ -233,7 +237,9 @@ def expected_rows(walls: list[Wall]) -> tuple[dict[str, tuple[int, ...]], dict[s
     return daily, overview
 
 
-def published_rows(sim: Simulation) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+def published_rows(
+    sim: Simulation,
+) -> tuple[Amounts, Amounts]:
     """What the pipeline has published, in the same form."""
     topics = sim.pipeline.topics
     daily = {

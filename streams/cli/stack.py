@@ -1,0 +1,100 @@
+"""`thewall up`, `down`, `status` and `console`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from streams.cli.display import note, print_json, print_table, progress
+from streams.cli.options import AsJson
+from streams.devstack import Stack, artifacts
+from streams.devstack.console import console_command
+from streams.devstack.stack import stack_directory
+from streams.settings import load_settings
+
+Port = Annotated[int | None, typer.Option(help="A free one if not given.", min=1, max=65535)]
+
+
+def up(
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin with no data.")] = False,
+    kafka_port: Port = None,
+    registry_port: Port = None,
+) -> None:
+    """Start Kafka and the schema registry on this machine."""
+    stack = Stack(stack_directory())
+    if not fresh and all(daemon.alive() for daemon in stack.daemons):
+        note("the stack runs already")
+    with progress() as update:
+        running = stack.up(
+            fresh=fresh, kafka_port=kafka_port, registry_port=registry_port, on_progress=update
+        )
+    note(f"Kafka answers at {running.bootstrap_servers}, the registry at {running.registry_url}")
+    note(f"data and logs are in {stack.directory}; stop with `thewall down`")
+
+
+def down() -> None:
+    """Stop Kafka and the schema registry; their data stays."""
+    stopped = Stack(stack_directory()).down()
+    note("the stack is stopped" if stopped else "the stack does not run")
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show whether Kafka and the schema registry run, and where; exit status 1 if they do not."""
+    stack = Stack(stack_directory())
+    running = stack.addresses()
+    addresses = {"kafka": running.bootstrap_servers, "registry": running.registry_url}
+    rows = []
+    for daemon in stack.daemons:
+        process = daemon.process()
+        rows.append(
+            {
+                "name": daemon.name,
+                "running": process is not None,
+                "pid": process.pid if process else None,
+                "address": addresses[daemon.name] if process else None,
+                "memory_mb": process.memory_info().rss >> 20 if process else None,
+                "log": str(daemon.log_file),
+            }
+        )
+    if as_json:
+        print_json({"directory": str(stack.directory), "processes": rows})
+    else:
+        shown = [
+            [
+                r["name"],
+                "runs" if r["running"] else "stopped",
+                r["address"],
+                r["memory_mb"],
+                r["log"],
+            ]
+            for r in rows
+        ]
+        print_table("stack", ["process", "state", "address", "MiB", "log"], shown)
+    if not all(row["running"] for row in rows):
+        raise typer.Exit(1)
+
+
+def console(
+    context: typer.Context,
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="Full name, as wall.daily.")],
+) -> None:
+    """Run Apache Kafka's console consumer on a topic; more arguments are passed on to it."""
+    settings = load_settings()
+    with progress() as update:
+        artifacts.fetch(artifacts.locked(), update)
+    command = console_command(
+        topic, settings.bootstrap_servers, settings.registry_url, context.args
+    )
+    os.execv(command[0], command)  # noqa: S606 - a fixed program; arguments are no shell's
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(up)
+    app.command()(down)
+    app.command()(status)
+    app.command(
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(console)

@@ -1,0 +1,122 @@
+"""`thewall topics` and `thewall consume`."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import sys
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from streams.avro import BadRecord
+from streams.avro import register as register_schemas
+from streams.cli.display import note, print_json, print_table
+from streams.cli.options import AsJson
+from streams.client import ANSWER_S, Client
+from streams.settings import load_settings
+from streams.topics import FOREVER, Topic, Topics, create_topics
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+def topics(as_json: AsJson = False) -> None:
+    """Create the topics that are missing, register their schemas, and list them."""
+    settings = load_settings()
+    listed = create_topics(settings)
+    register_schemas(settings.registry_url, [topic for topic, _ in listed], patience_s=ANSWER_S)
+    if as_json:
+        print_json(
+            [
+                {
+                    "topic": topic.name,
+                    "key": topic.key,
+                    "records": topic.records,
+                    "cleanup": topic.cleanup,
+                    "retention_ms": topic.retention_ms,
+                    "partitions": settings.partitions,
+                    "created": created,
+                }
+                for topic, created in listed
+            ]
+        )
+        return
+    print_table(
+        f"topics on {settings.bootstrap_servers}, {settings.partitions} partitions each",
+        ["topic", "key", "records", "cleanup", "kept", "now"],
+        [
+            [
+                topic.name,
+                topic.key,
+                " ".join(topic.records),
+                topic.cleanup,
+                _kept(topic),
+                "created" if created else "there",
+            ]
+            for topic, created in listed
+        ],
+    )
+
+
+def _kept(topic: Topic) -> str:
+    if topic.retention_ms is None:
+        return "latest value"
+    return "for good" if topic.retention_ms == FOREVER else f"{topic.retention_ms // DAY_MS} days"
+
+
+def consume(
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="As `daily` or `wall.daily`.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until Ctrl-C.")] = False,
+    most: Annotated[
+        int | None, typer.Option("--max", help="Stop after so many records.", min=1)
+    ] = None,
+) -> None:
+    """Print a topic as JSON lines, from its beginning; bytes are printed in base64."""
+    settings = load_settings()
+    declared = _declared(topic, Topics.of(settings), settings.topic_prefix)
+    client = Client(settings)
+    try:
+        for message in islice(client.read(declared, follow=follow), most):
+            key, value = message.key(), message.value()
+            line = {
+                "key": None if key is None else key.decode(errors="replace"),
+                "value": None if value is None else _decoded(client, declared, value),
+                "partition": message.partition(),
+                "offset": message.offset(),
+                "timestamp": message.timestamp()[1],
+            }
+            sys.stdout.write(json.dumps(line, default=_text_of_bytes) + "\n")
+            if follow:
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        note("stopped")
+
+
+def _declared(name: str, all_topics: Topics, prefix: str) -> Topic:
+    for declared in all_topics.all():
+        if declared.name in (name, f"{prefix}.{name}"):
+            return declared
+    names = ", ".join(declared.name for declared in all_topics.all())
+    raise typer.BadParameter(f"there is no topic {name}; there is {names}")
+
+
+def _decoded(client: Client, topic: Topic, value: bytes) -> Any:
+    asyncio.run(client.codecs.resolve([value]))
+    try:
+        return client.codecs.read(value, *topic.records)[1]
+    except BadRecord as error:
+        return {"undecodable": str(error), "bytes": value}
+
+
+def _text_of_bytes(value: object) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(topics)
+    app.command()(consume)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
+from streams import metrics
 from streams.agents import crews, intake, ledger, overview, planner
 from streams.avro import register
 from streams.batching import BatchApp, Output
@@ -37,6 +38,7 @@ def create_app(settings: Settings) -> BatchApp:
     app = BatchApp(
         settings.app_id,
         output=Output(settings.bootstrap_servers),
+        on_batch=metrics.count_batch,
         version=settings.app_version,
         broker=[f"kafka://{address}" for address in settings.bootstrap_servers.split(",")],
         datadir=settings.data_dir / f"{settings.group}-{settings.web_port}",

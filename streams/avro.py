@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -238,6 +239,12 @@ def _patiently(call: Callable[[], T], patience_s: float | None = None) -> T:
 
 def _set_compatibility(client: SchemaRegistryClient, subject: str) -> None:
     try:
+        if client.get_config(subject).compatibility_level == COMPATIBILITY.value:
+            return
+    except SchemaRegistryError as error:
+        if error.http_status_code != 404:  # none of its own yet
+            raise
+    try:
         client.set_config(subject, ServerConfig(compatibility=COMPATIBILITY))
     except SchemaRegistryError as error:
         if error.http_status_code != 409:  # another worker has set it this moment
@@ -257,11 +264,14 @@ def register(url: str, topics: Iterable[Topic], patience_s: float | None = None)
         OSError: The registry is still down when the patience is at its end.
     """
     client = SchemaRegistryClient({"url": url, "timeout": 10})
-    ids: dict[str, int] = {}
-    for topic in topics:
-        for name in topic.records:
-            subject = topic.subject(name)
-            schema = Schema(load_schema(name), "AVRO")
-            ids[name] = _patiently(partial(client.register_schema, subject, schema), patience_s)
-            _patiently(partial(_set_compatibility, client, subject), patience_s)
-    return Codecs(ids, client)
+
+    def register_one(subject_and_name: tuple[str, str]) -> tuple[str, int]:
+        subject, name = subject_and_name
+        schema = Schema(load_schema(name), "AVRO")
+        schema_id = _patiently(partial(client.register_schema, subject, schema), patience_s)
+        _patiently(partial(_set_compatibility, client, subject), patience_s)
+        return name, schema_id
+
+    subjects = [(topic.subject(name), name) for topic in topics for name in topic.records]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return Codecs(dict(pool.map(register_one, subjects)), client)

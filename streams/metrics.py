@@ -1,6 +1,13 @@
 """Every metric that a worker exports to Prometheus."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Histogram
+
+if TYPE_CHECKING:
+    from streams.batching import RecordBatch
 
 RECORDS = Counter("thewall_records", "Records that a stage has read", ["stage"])
 BATCH_SIZE = Histogram(
@@ -20,11 +27,10 @@ SECTIONS_PLANNED = Counter("thewall_sections_planned", "Sections that crews were
 SECTIONS_BUILT = Counter("thewall_sections_built", "Sections that crews built")
 PROFILES_COMPLETED = Counter("thewall_profiles_completed", "Plans of profiles completed")
 DAILY_ROWS = Counter("thewall_daily_rows", "Rows written to the daily topic, tombstones included")
-COMMITTABLE = Gauge(
-    "thewall_committable_offset",
-    "Offset before which everything of a partition is done",
-    ["topic", "partition"],
-)
-END_OFFSET = Gauge(
-    "thewall_end_offset", "End offset of a partition, as last fetched", ["topic", "partition"]
-)
+
+
+def count_batch(batch: RecordBatch, stage: str, seconds: float) -> None:
+    """Note a batch that a stage has computed, and how long that took, in seconds."""
+    RECORDS.labels(stage=stage).inc(len(batch))
+    BATCH_SIZE.labels(stage=stage).observe(len(batch))
+    STAGE_SECONDS.labels(stage=stage).observe(seconds)

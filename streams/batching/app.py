@@ -18,14 +18,28 @@ if TYPE_CHECKING:
     from faust.types import ServiceT, StreamT
 
     from streams.batching.output import Output
-    from streams.batching.records import Record
+    from streams.batching.records import Record, RecordBatch
 
 
 class BatchApp(faust.App):
     """Faust's app with the batch transport and an output that awaits every acknowledgement."""
 
-    def __init__(self, id: str, *, output: Output, **settings: Any) -> None:  # noqa: A002 - Faust's name
-        """Make the app; Faust's settings are passed on.
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - Faust's name
+        *,
+        output: Output,
+        on_batch: Callable[[RecordBatch, str, float], None] = lambda *_: None,
+        **settings: Any,
+    ) -> None:
+        """Make the app.
+
+        Args:
+            id: Name of the application.
+            output: What the agents send with.
+            on_batch: Called with each batch that an agent has computed, the agent's name, and how
+                long it took, in seconds: for metrics, which count records and not batches.
+            settings: Faust's settings.
 
         Raises:
             RuntimeError: Faust's compiled stream is not installed: the pure Python one
@@ -38,6 +52,7 @@ class BatchApp(faust.App):
             )
         super().__init__(id, **settings)
         self.output = output
+        self.on_batch = on_batch
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
@@ -77,7 +92,7 @@ class BatchApp(faust.App):
         def decorate(work: Callable[[Batches], Awaitable[None]]) -> Any:
             async def agent(stream: StreamT[Any]) -> None:
                 try:
-                    await work(Batches(self, stream, weight, limit))
+                    await work(Batches(self, work.__name__, stream, weight, limit))
                 except Exception as error:  # noqa: BLE001 - ends the worker
                     die(f"agent {work.__name__} failed", error)
 

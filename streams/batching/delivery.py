@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
@@ -42,6 +43,7 @@ class Batch(RecordBatch):
     ) -> None:
         """Take the records out of a message; the last batch of a message acknowledges it."""
         super().__init__(message.topic, message.partition, records)
+        self._begun = time.perf_counter()
         self._batches = batches
         self._message = message
         self._last = last
@@ -56,6 +58,7 @@ class Batch(RecordBatch):
         """
         changelog = table.changelog_messages(rows) if table is not None and rows is not None else []
         phases = (outcome.messages, outcome.afterwards, changelog)
+        self._batches.app.on_batch(self, self._batches.name, time.perf_counter() - self._begun)
         await self._batches.deliver(phases, self._acknowledge)
 
     def _acknowledge(self) -> None:
@@ -73,12 +76,14 @@ class Batches:
     def __init__(
         self,
         app: BatchApp,
+        name: str,
         stream: StreamT[Any],
         weight: Callable[[Record], int] | None = None,
         limit: int = 0,
     ) -> None:
-        """Read a stream of record batches, cut to a limit of weight."""
+        """Read an agent's stream of record batches, cut to a limit of weight."""
         self.app = app
+        self.name = name
         self._stream = stream
         self._weight = weight
         self._limit = limit

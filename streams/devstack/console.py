@@ -20,6 +20,8 @@ def tool_command(main_class: str, arguments: Sequence[str]) -> list[str]:
     """The command line of one of Kafka's tools; the artifacts have to be in the cache."""
     return [
         *java(heap_mb=256),
+        "--enable-native-access=ALL-UNNAMED",
+        "--sun-misc-unsafe-memory-access=allow",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
         "-Djava.util.logging.config.file=/dev/null",
         "-cp",

@@ -50,7 +50,7 @@ def register(app: BatchApp, table: BatchTable, pipeline: Pipeline, settings: Set
             return await _forward(app, view, request, totals, wall)
         try:
             codec = pipeline.codecs["ProfileTotals"]
-            return view.json(question(WallAnswers(wall, table, codec, settings.partitions)))
+            return _json(view, question(WallAnswers(wall, table, codec, settings.partitions)))
         except NotThere as error:
             return _problem(view, 404, str(error))
 
@@ -122,7 +122,7 @@ def register(app: BatchApp, table: BatchTable, pipeline: Pipeline, settings: Set
             except LostMessage as error:
                 return _problem(self, 503, f"the broker did not take the profile: {error}")
             self_link = f"/walls/{wall}/profiles/{profile}/overview/1/"
-            return self.json({"accepted": key, "see": self_link}, status=202)
+            return _json(self, {"accepted": key, "see": self_link}, 202)
 
     @app.page("/metrics", name="metrics")
     async def metrics_page(view: View, _request: Request) -> Response:
@@ -137,8 +137,13 @@ def _number(text: str, what: str) -> int:
     return int(text)
 
 
+def _json(view: View, value: Any, status: int = 200) -> Response:
+    """An answer as the exercise writes it, with a space after each comma and colon."""
+    return view.bytes(json.dumps(value).encode(), content_type="application/json", status=status)
+
+
 def _problem(view: View, status: int, text: str) -> Response:
-    return view.json({"error": text}, status=status)
+    return _json(view, {"error": text}, status)
 
 
 def _refusal(request: Request, settings: Settings) -> tuple[int, str] | None:
@@ -193,6 +198,6 @@ async def _forward(app: BatchApp, view: View, request: Request, topic: str, wall
         async with app.http_client.get(
             owner.with_path(request.url.path), headers={FORWARDED: "1"}
         ) as response:
-            return view.json(await response.json(), status=response.status)
+            return _json(view, await response.json(), response.status)
     except Exception:  # noqa: BLE001 - whatever keeps us from the owner, the answer is the same
         return _problem(view, 503, f"no worker has wall {wall} just now; ask again in a moment")

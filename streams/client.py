@@ -333,7 +333,8 @@ class _Reader:
         self._consumer.assign([TopicPartition(topic, p, low) for p, (low, _) in bounds.items()])
         left = {p for p, (low, high) in bounds.items() if low < high}
         while follow or left:
-            messages = self._consumer.consume(10_000, 0.1 if follow else 1.0)
+            # Returns when so many have come or the time is up: with less than is there, the latter.
+            messages = self._consumer.consume(10_000, 0.02)
             if not messages and idle:
                 yield None
             for message in messages:

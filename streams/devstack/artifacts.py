@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
-from jgo.maven import MavenContext, PythonResolver
 from platformdirs import user_cache_path
 from tenacity import Retrying, stop_after_attempt, wait_exponential
 
@@ -76,6 +75,8 @@ def cache_directory() -> Path:
 
 def download(artifact: Artifact, directory: Path) -> Path:
     """Fetch one file into a directory from the registry of Java packages."""
+    from jgo.maven import MavenContext, PythonResolver  # only here: it takes long to import
+
     context = MavenContext(repo_cache=directory, resolver=PythonResolver(), timeout=TIMEOUT_S)
     component = context.project(artifact.group, artifact.name).at_version(artifact.version)
     return component.artifact(artifact.classifier, artifact.packaging).resolve()

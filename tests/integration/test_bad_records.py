@@ -1,0 +1,116 @@
+"""What anybody may put on an input topic: none of it stops the pipeline, none of it is lost."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+from confluent_kafka import Producer
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+
+from domain.settings import settings_for
+from domain.wall import Wall
+from tests.integration.conftest import wait_until
+
+BOMB = {
+    "type": "record", "name": "ProfileSubmitted", "namespace": "thewall",
+    "fields": [
+        {"name": "wall", "type": "string"}, {"name": "profile", "type": "int"},
+        {"name": "heights", "type": {"type": "array", "items": "int"}},
+        {"name": "bomb", "type": {"type": "array", "items": "null"}},
+    ],
+}  # fmt: skip
+
+
+def bad_profiles(codec, other, bomb_id) -> list[tuple[str, bytes | None, bytes | None]]:
+    """(words of the reason, key, value)."""
+
+    def profile(wall: str, number: int, heights: list[int]) -> bytes:
+        return codec.encode({"wall": wall, "profile": number, "heights": heights})
+
+    good = profile("w", 1, [1, 2])
+    head = good[:5]
+    body = b"\x02w" + b"\x02"  # wall "w", profile 1
+    huge = b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"  # the largest count that a long holds
+    return [
+        ("has no key", None, good),
+        ("has no key", b"", good),
+        ("not UTF-8", b"\xff\xfe/1", good),
+        ("must be the same", b"w/2", good),
+        ("must be the same", b"v/1", good),
+        ("not a wall id, a slash", b"w", good),
+        ("not a wall id, a slash", b"w/01", good),
+        ("not a wall id, a slash", b"w/-1", good),
+        ("profile number", b"w/99999999999999999999", good),
+        ("wall id", b"../../etc/1", profile("../../etc", 1, [1])),
+        ("wall id", b"<script>/1", profile("<script>", 1, [1])),
+        ("wall id", b"a\x00b/1", profile("a\x00b", 1, [1])),
+        ("0 bytes", b"w/1", b""),
+        ("3 bytes", b"w/1", b"\0\0\0"),
+        ("starts with byte", b"w/1", b"{" + good),
+        ("not in the registry", b"w/1", b"\0" + struct.pack(">I", 2**30) + good[5:]),
+        ("this topic takes ProfileSubmitted", b"w/1", other),
+        ("not Avro", b"w/1", good[:-2]),
+        ("not Avro", b"w/1", head),
+        ("bytes follow", b"w/1", good + b"\0"),
+        ("not Avro", b"w/1", head + body + b"\x01" + huge),
+        ("not Avro", b"w/1", head + body + huge),
+        ("items without bytes", b"w/1", b"\0" + struct.pack(">I", bomb_id) + body + b"\0" + huge),
+        ("0 sections", b"w/1", profile("w", 1, [])),
+        ("2,001 sections", b"w/1", profile("w", 1, [1] * 2001)),
+        ("900,000 sections", b"w/1", profile("w", 1, [1] * 900_000)),
+        ("height -1", b"w/1", profile("w", 1, [1, -1])),
+        ("height 31", b"w/1", profile("w", 1, [31])),
+        ("a tombstone for w/7", b"w/7", None),
+    ]
+
+
+def test_each_bad_record_is_a_dead_letter_and_a_good_one_after_it_is_built(
+    worker, settings, client
+):
+    registry = SchemaRegistryClient({"url": settings.registry_url})
+    bomb_id = registry.register_schema("bomb-value", Schema(json.dumps(BOMB), "AVRO"))
+    codecs, topics = client.codecs, client.topics
+    walls, profiles = topics.walls.name, topics.profiles.name
+
+    def configured(**fields: object) -> bytes:
+        plain = {"wall": "w", "mode": None, "crews": None, "material": "ice"}
+        return codecs.encode("WallConfigured", plain | fields)
+
+    bad = [
+        (profiles, *record)
+        for record in bad_profiles(codecs["ProfileSubmitted"], configured(), bomb_id)
+    ]
+    bad += [
+        (walls, "mode", b"w", configured(mode="teleport")),
+        (walls, "material", b"w", configured(material="<b>gold</b>")),
+        (walls, "crews", b"w", configured(crews=-1)),
+        (walls, "crews", b"w", configured(mode="crew-pool")),
+        (walls, "must be the same", b"v", configured()),
+        (walls, "a tombstone for v", b"v", None),
+    ]
+    headers = [("trace", b"\x00\xff"), ("empty", None), ("trace", b"again")]
+    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
+    for topic, _, key, value in bad:
+        producer.produce(topic, value, key, headers=headers)
+    assert producer.flush(30) == 0
+    good = Wall("w", settings_for(), {1: bytes([21, 25, 28])})
+    client.submit(good)
+    client.wait_until_built(good, 60, lambda *_: None)
+
+    def letters() -> list[dict[str, object]]:
+        found = []
+        for message in client.read(topics.dead_letters):
+            letter = codecs.read(message.value(), "DeadLetter")[1]
+            assert (message.key() or None) == (letter["key"] or None)
+            found.append(letter)
+        return found
+
+    wait_until(lambda: len(letters()) >= len(bad), 60, "every bad record is a dead letter")
+    found = {(letter["topic"], letter["key"], letter["value"]): letter for letter in letters()}
+    assert len(letters()) == len(bad)
+    for topic, reason, key, value in bad:
+        letter = found[topic, key, value]
+        assert reason in letter["reason"], (reason, letter["reason"])
+        assert [(header["name"], header["value"]) for header in letter["headers"]] == headers
+        assert len(letter["reason"]) < 400

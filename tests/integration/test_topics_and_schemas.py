@@ -1,0 +1,58 @@
+"""Topics as declared, and schemas that stay readable."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+from streams.avro import load_schema
+from streams.topics import TopicMismatch, Topics, create_topics
+from tests.integration.conftest import thewall
+
+
+def test_topics_have_the_declared_partitions_cleanup_and_retention(settings):
+    listed = json.loads(thewall(settings, "topics", "--json"))
+    assert all(topic["created"] for topic in listed)
+    assert not any(created for _, created in create_topics(settings))
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    there = admin.list_topics(timeout=10).topics
+    for topic in Topics.of(settings).all():
+        assert len(there[topic.name].partitions) == settings.partitions
+        resource = ConfigResource(ResourceType.TOPIC, topic.name)
+        config = admin.describe_configs([resource])[resource].result(10)
+        for name, value in topic.config().items():
+            assert config[name].value == value, topic.name
+
+
+def test_another_number_of_partitions_is_refused(settings):
+    create_topics(settings)
+    with pytest.raises(TopicMismatch, match="has 4 partitions"):
+        create_topics(settings.model_copy(update={"partitions": 5}))
+
+
+def test_the_registry_refuses_an_incompatible_schema(settings, client):
+    registry = SchemaRegistryClient({"url": settings.registry_url})
+    subject = client.topics.profiles.subject("ProfileSubmitted")
+    schema = json.loads(load_schema("ProfileSubmitted"))
+    schema["fields"].append({"name": "builder", "type": "string", "doc": "no default"})
+    with pytest.raises(SchemaRegistryError) as refused:
+        registry.register_schema(subject, Schema(json.dumps(schema), "AVRO"))
+    assert refused.value.http_status_code == 409
+    schema["fields"][-1]["default"] = "nobody"
+    registry.register_schema(subject, Schema(json.dumps(schema), "AVRO"))
+
+
+def test_any_registry_serializer_writes_what_we_read_and_reads_what_we_write(settings, client):
+    registry = SchemaRegistryClient({"url": settings.registry_url})
+    profile = {"wall": "w", "profile": 1, "heights": [1, 2, 3]}
+    context = SerializationContext(client.topics.profiles.name, MessageField.VALUE)
+    write = AvroSerializer(registry, load_schema("ProfileSubmitted"))
+    assert client.codecs.read(write(profile, context), "ProfileSubmitted")[1] == profile
+    ours = client.codecs.encode("ProfileSubmitted", profile)
+    assert AvroDeserializer(registry)(ours, context) == profile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -80,6 +81,8 @@ def create_app(settings: Settings) -> BatchApp:
 def run_worker(settings: Settings) -> None:
     """Run a worker until it is told to stop; ends the process with the worker's exit status."""
     uvloop.install()
+    # Every look-up in the registry is a line there.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = create_app(settings)
     app.Worker(loglevel=settings.log_level, quiet=False).execute_from_commandline()

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import socket
-import tarfile
 import time
 import urllib.request
 from dataclasses import asdict, dataclass
@@ -138,9 +137,9 @@ class Stack:
         )
 
     def start_registry(self) -> None:
-        """Start the registry without waiting for it; the first time, unpack it."""
+        """Start the registry without waiting for it."""
         ports = self._ports()
-        home = _unpacked_registry()
+        home = _registry_home()
         environment = {
             "APICURIO_STORAGE_KIND": "kafkasql",
             "APICURIO_KAFKASQL_BOOTSTRAP_SERVERS": f"{HOST}:{ports.kafka}",
@@ -281,16 +280,7 @@ def _server_properties(ports: Ports, data: Path) -> str:
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
-def _unpacked_registry() -> Path:
-    """The registry's directory in the cache, unpacked there the first time."""
-    cache = artifacts.cache_directory()
+def _registry_home() -> Path:
+    """The registry's directory in the cache."""
     archive = next(a for a in artifacts.locked() if a.part == "registry")
-    home = cache / f"{archive.name}-{archive.version}"
-    with FileLock(cache / ".lock"):
-        if not home.exists():
-            partial = cache / f".partial-{home.name}"
-            shutil.rmtree(partial, ignore_errors=True)
-            with tarfile.open(cache / archive.filename) as tar:
-                tar.extractall(partial, filter="data")
-            partial.rename(home)
-    return home
+    return artifacts.cache_directory() / archive.filename

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -11,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
+from jgo.maven import MavenContext, PythonResolver
 from platformdirs import user_cache_path
 from tenacity import Retrying, stop_after_attempt, wait_exponential
 
@@ -50,7 +52,9 @@ class Artifact:
 
     @property
     def filename(self) -> str:
-        """The file's name in the cache."""
+        """The file's name in the cache; of an archive, the directory that it is unpacked in."""
+        if self.packaging == "tar.gz":
+            return f"{self.name}-{self.version}"
         classifier = f"-{self.classifier}" if self.classifier else ""
         return f"{self.name}-{self.version}{classifier}.{self.packaging}"
 
@@ -75,8 +79,6 @@ def cache_directory() -> Path:
 
 def download(artifact: Artifact, directory: Path) -> Path:
     """Fetch one file into a directory from the registry of Java packages."""
-    from jgo.maven import MavenContext, PythonResolver  # only here: it takes long to import
-
     context = MavenContext(repo_cache=directory, resolver=PythonResolver(), timeout=TIMEOUT_S)
     component = context.project(artifact.group, artifact.name).at_version(artifact.version)
     return component.artifact(artifact.classifier, artifact.packaging).resolve()
@@ -103,9 +105,11 @@ def fetch(
     cache = cache or cache_directory()
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / ".lock"):
-        missing = [artifact for artifact in artifacts if not (cache / artifact.filename).exists()]
+        missing = [artifact for artifact in artifacts if not _is_whole(artifact, cache)]
         if not missing:
             return
+        for left_over in cache.glob(".partial-*"):  # by a fetch that was killed
+            shutil.rmtree(left_over)
         on_progress("fetching Kafka and the registry", 0, len(missing))
         with ThreadPoolExecutor(max_workers=8) as pool:
             waiting = [pool.submit(_fetch_one, artifact, cache, get) for artifact in missing]
@@ -122,15 +126,30 @@ def _fetch_one(artifact: Artifact, cache: Path, get: Callable[[Artifact, Path], 
     # Under the cache, so that the rename at the end is within one file system: a file is in the
     # cache whole and checked, or not at all.
     with TemporaryDirectory(dir=cache, prefix=".partial-") as scratch:
-        path = _patiently(artifact, Path(scratch), get)
-        with path.open("rb") as file:
-            found = file_digest(file, "sha256").hexdigest()
+        # A directory of its own in the scratch one: each try begins by removing it.
+        path = _patiently(artifact, Path(scratch) / "download", get)
+        found = _checksum(path)
         if found != artifact.sha256:
             raise FetchError(
                 f"{artifact.filename} is not the file that is locked: its SHA-256 is {found}, "
                 f"not {artifact.sha256}; try again, the download may have been cut off"
             )
+        if artifact.packaging == "tar.gz":
+            with tarfile.open(path) as archive:
+                archive.extractall(Path(scratch) / "unpacked", filter="data")
+            path = Path(scratch) / "unpacked"
         path.replace(cache / artifact.filename)
+
+
+def _is_whole(artifact: Artifact, cache: Path) -> bool:
+    path = cache / artifact.filename
+    # A directory got its name when all of it was unpacked.
+    return path.is_dir() or (path.is_file() and _checksum(path) == artifact.sha256)
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _patiently(artifact: Artifact, scratch: Path, get: Callable[[Artifact, Path], Path]) -> Path:

@@ -22,7 +22,6 @@ REGISTRY_SERDE = "3.1.7"
 JARS = {
     "kafka": (
         f"org.apache.kafka:kafka_2.13:{KAFKA}",
-        f"org.apache.kafka:kafka-tools:{KAFKA}",
         # Kafka logs through SLF4J 1.7; this prints what it logs, for the log file.
         "org.slf4j:slf4j-simple:1.7.36",
     ),
@@ -30,6 +29,22 @@ JARS = {
     "console": (f"io.apicurio:apicurio-registry-avro-serde-kafka:{REGISTRY_SERDE}",),
 }
 """Jars by part, with all that they need."""
+
+ALONE = (
+    # The tools that we run need no more than the broker has; the others bring Kafka Connect.
+    Artifact("kafka", "org.apache.kafka", "kafka-tools", KAFKA, "", "jar", sha256=""),
+)
+"""Jars without what they need."""
+
+NEVER_LOADED = {
+    # Test tools and annotations that the deserializer lists, and an lz4 that Kafka brings itself.
+    "org.mockito",
+    "net.bytebuddy",
+    "org.objenesis",
+    "com.google.errorprone",
+    "org.lz4",
+}
+"""Groups that are left out."""
 
 REGISTRY_APP = Artifact(
     "registry", "io.apicurio", "apicurio-registry-app", REGISTRY, "all", "tar.gz", sha256=""
@@ -41,7 +56,7 @@ def artifacts() -> list[Artifact]:
     with TemporaryDirectory() as scratch:
         repository = Path(scratch)
         context = MavenContext(repo_cache=repository, resolver=PythonResolver())
-        found: dict[tuple[str, str], Artifact] = {}
+        found = {(artifact.group, artifact.name): artifact for artifact in ALONE}
         for part, coordinates in JARS.items():
             wanted = [context.create_dependency(coordinate) for coordinate in coordinates]
             inputs, transitive = context.resolver.resolve(wanted)
@@ -49,12 +64,14 @@ def artifacts() -> list[Artifact]:
             for dependency in (*inputs, *needed):
                 group, name, version, classifier, packaging = dependency.artifact.key
                 artifact = Artifact(part, group, name, version, classifier, packaging, sha256="")
-                found.setdefault((group, name), artifact)
-        result = []
-        for artifact in (*found.values(), REGISTRY_APP):
-            content = download(artifact, repository).read_bytes()
-            result.append(replace(artifact, sha256=sha256(content).hexdigest()))
-        return result
+                if group not in NEVER_LOADED:
+                    found.setdefault((group, name), artifact)
+        return [
+            replace(
+                artifact, sha256=sha256(download(artifact, repository).read_bytes()).hexdigest()
+            )
+            for artifact in (*found.values(), REGISTRY_APP)
+        ]
 
 
 def main() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from domain.account import account
-from streams.avro import register
+from streams.avro import BadRecord, register
 from streams.topics import Topics, create_topics, partition_of
 
 if TYPE_CHECKING:
@@ -106,8 +108,11 @@ class Client:
     def live_profiles(self, wall: str) -> set[int]:
         """The numbers of the profiles that were submitted and not withdrawn."""
         latest = self.latest(self.topics.profiles, of_wall=wall)
-        numbers = (key.rpartition("/")[2] for key in latest)
-        return {int(number) for number in numbers if number.isdecimal()}
+        return {
+            profile["profile"]
+            for key, profile in latest.items()
+            if key == f"{profile['wall']}/{profile['profile']}"
+        }
 
     def wall_overview(self, wall: str) -> Record:
         """A wall's totals, with those of its profiles in `profiles`, by number.
@@ -158,6 +163,8 @@ class Client:
     ) -> dict[str, Record]:
         """The latest value of each key of a compacted topic, as it stands now.
 
+        What is on an input topic and no such record is left out: it is a dead letter.
+
         Args:
             topic: The topic.
             of_wall: Leave out the keys of other walls.
@@ -177,7 +184,12 @@ class Client:
                 values.pop(key, None)
             else:
                 values[key] = value
-        return {key: self.codecs.read(value, *topic.records)[1] for key, value in values.items()}
+        asyncio.run(self.codecs.resolve(values.values()))
+        records: dict[str, Record] = {}
+        for key, value in values.items():
+            with suppress(BadRecord):
+                records[key] = self.codecs.read(value, *topic.records)[1]
+        return records
 
     def read(
         self, topic: Topic, *, partition: int | None = None, follow: bool = False

@@ -60,7 +60,10 @@ class Settings(BaseSettings):
     web_host: str = Field(default="127.0.0.1", description="Interface that the web views bind to")
     web_port: int = Field(default=6066, ge=1, le=65535, description="Port of the web views")
     api_token: SecretStr | None = Field(
-        default=None, description="Token that submitting over HTTP takes; needed beyond loopback"
+        default=None,
+        min_length=8,
+        description="Token that submitting over HTTP takes, 8 characters or more; needed beyond "
+        "loopback",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least severe level that is logged"

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+import time
+import urllib.request
 from typing import Annotated
 
 import typer
 
-from streams.settings import load_settings
+from streams.cli.display import note, progress
+from streams.client import ClientError
+from streams.devstack.processes import Daemon
+from streams.settings import Settings, load_settings
+
+READY_S = 120
 
 
 def worker(
@@ -16,11 +24,55 @@ def worker(
     web_host: Annotated[
         str | None, typer.Option("--web-host", help="Interface of the web views.")
     ] = None,
+    background: Annotated[
+        bool, typer.Option("--background", help="Start it, wait until it is ready, and return.")
+    ] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Stop the worker that runs in the background.")
+    ] = False,
 ) -> None:
     """Run a worker until Ctrl-C: every stage of the pipeline, and the web views."""
+    daemon = Daemon("worker", Settings().data_dir)
+    if stop:
+        note("the worker is stopped" if daemon.stop() else "no worker runs in the background")
+        return
+    settings = load_settings(web_port=web_port, web_host=web_host)
+    if background:
+        _start(daemon, settings)
+        return
     from streams.app import run_worker  # only here: Faust takes a second to import
 
-    run_worker(load_settings(web_port=web_port, web_host=web_host))
+    run_worker(settings)
+
+
+def _start(daemon: Daemon, settings: Settings) -> None:
+    if daemon.alive():
+        note(f"a worker runs already in the background; its log is {daemon.log_file}")
+        return
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "streams", "worker", "--web-port", str(settings.web_port)]
+    daemon.start([*command, "--web-host", settings.web_host])
+    started = time.monotonic()
+    with progress() as update:
+        while not _is_ready(settings):
+            waited = time.monotonic() - started
+            if not daemon.alive():
+                raise ClientError(f"the worker ended while starting{daemon.last_words(lines=12)}")
+            if waited > READY_S:
+                raise ClientError(f"the worker is not ready in {READY_S} s{daemon.last_words()}")
+            update("waiting for the worker", int(waited), READY_S)
+            time.sleep(0.1)
+    note(f"a worker is ready, its web views are at http://127.0.0.1:{settings.web_port}")
+    note(f"its log is {daemon.log_file}; stop it with `thewall worker --stop`")
+
+
+def _is_ready(settings: Settings) -> bool:
+    try:
+        url = f"http://127.0.0.1:{settings.web_port}/metrics"
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def register(app: typer.Typer) -> None:

@@ -33,6 +33,7 @@ def account(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
     outcome = Outcome()
     codec = pipeline.codecs["LedgerRow"]
     touched: dict[tuple[str, int], Record] = {}
+    announced: set[tuple[str, int]] = set()
     for record in batch.records:
         try:
             name, event = pipeline.codecs.read(
@@ -46,15 +47,24 @@ def account(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
         if row is None:
             value = rows.get(f"{wall}/{profile}".encode())
             row = codec.decode(value) if value is not None else NOTHING
-        touched[wall, profile] = _apply(row, name, event)
-    for (wall, profile), row in touched.items():
-        planned = row["planned"]
-        if planned is not None and len(row["built_sections"]) == planned["unfinished"]:
+        row = _apply(row, name, event)
+        # At the record that completes it, not at the end of the batch: if we die having sent some
+        # of these rows, the same record makes us send them again before a later one replaces them.
+        if _is_complete(row):
             row = _publish(wall, profile, row, batch.partition, pipeline, outcome)
-        elif planned is not None:
+        elif name == "ProfilePlanned" and row["planned"] is event:
+            announced.add((wall, profile))
+        touched[wall, profile] = row
+    for (wall, profile), row in touched.items():
+        if (wall, profile) in announced and row["planned"] is not None:
             _announce(wall, profile, row, batch.partition, pipeline, outcome)
         rows.put(f"{wall}/{profile}".encode(), codec.encode(row))
     return outcome
+
+
+def _is_complete(row: Record) -> bool:
+    planned = row["planned"]
+    return planned is not None and len(row["built_sections"]) == planned["unfinished"]
 
 
 def _apply(row: Record, name: str, event: Record) -> Record:

@@ -1,0 +1,181 @@
+"""Each stage on its own: a batch in, messages and rows out."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.agents.crews import build
+from streams.agents.intake import accept
+from streams.agents.ledger import account
+from streams.agents.planner import plan
+from streams.batching import RecordBatch, Rows
+from streams.batching.table import RowStore
+from tests.topology.simulation import LogRecord, offline_pipeline
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return offline_pipeline()
+
+
+class Stage:
+    """A stage with rows of its own, on partition 0."""
+
+    def __init__(self, work, topic, pipeline):
+        self.work, self.topic, self.pipeline = work, topic, pipeline
+        self.store, self.offset = RowStore(), 0
+
+    def __call__(self, *keys_and_values):
+        records = [
+            LogRecord(self.topic.name, 0, self.offset + n, key, value)
+            for n, (key, value) in enumerate(keys_and_values)
+        ]
+        self.offset += len(records)
+        rows = Rows(self.store, 0)
+        return self.work(RecordBatch(self.topic.name, 0, records), rows, self.pipeline)
+
+    def sent(self, outcome, topic):
+        names = topic.records
+        return [
+            None if m.value is None else self.pipeline.codecs.read(m.value, *names)[1]
+            for m in (*outcome.messages, *outcome.afterwards)
+            if m.topic == topic.name
+        ]
+
+
+def accepted(pipeline, profile, heights, offset, wall="w"):
+    event = {
+        "wall": wall, "profile": profile, "heights": heights,
+        "source_partition": 0, "source_offset": offset,
+    }  # fmt: skip
+    return wall.encode(), pipeline.codecs.encode("ProfileAccepted", event)
+
+
+def pool(pipeline, crews, offset):
+    event = {
+        "wall": "w", "mode": "crew-pool", "crews": crews, "material": "ice",
+        "source_partition": 1, "source_offset": offset,
+    }  # fmt: skip
+    return b"w", pipeline.codecs.encode("SettingsAccepted", event)
+
+
+def planned_versions(stage, outcome):
+    plans = stage.sent(outcome, stage.pipeline.topics.progress)
+    return {planned["profile"]: planned["version"] for planned in plans}
+
+
+def test_a_record_without_a_key_is_a_dead_letter_with_its_bytes(pipeline):
+    intake = Stage(accept, pipeline.topics.profiles, pipeline)
+    (letter,) = intake.sent(intake((None, b"\x01bytes")), pipeline.topics.dead_letters)
+    assert (letter["key"], letter["value"]) == (None, b"\x01bytes")
+    assert "has no key" in letter["reason"]
+
+
+def test_an_event_that_is_delivered_again_is_not_accepted_again(pipeline):
+    intake = Stage(accept, pipeline.topics.profiles, pipeline)
+    event = {"wall": "w", "profile": 1, "heights": [1]}
+    record = (b"w/1", pipeline.codecs.encode("ProfileSubmitted", event))
+    assert len(intake(record).messages) == 1
+    intake.offset = 0
+    assert intake(record).messages == []
+
+
+def test_with_a_crew_per_section_only_the_changed_profile_is_planned_again(pipeline):
+    planner = Stage(plan, pipeline.topics.accepted, pipeline)
+    first = planner(accepted(pipeline, 1, b"\x01", 0), accepted(pipeline, 2, b"\x02", 1))
+    assert planned_versions(planner, first) == {1: 0, 2: 1}
+    assert planned_versions(planner, planner(accepted(pipeline, 1, b"\x05", 2))) == {1: 2}
+
+
+def test_in_a_pool_the_changed_profile_and_those_after_it_are_planned_again(pipeline):
+    planner = Stage(plan, pipeline.topics.accepted, pipeline)
+    planner(pool(pipeline, 2, 0), *(accepted(pipeline, n, b"\x01", n) for n in (1, 2, 3)))
+    assert planned_versions(planner, planner(accepted(pipeline, 2, b"\x05", 9))) == {2: 4, 3: 4}
+
+
+def test_the_version_does_not_depend_on_how_the_log_is_cut_into_batches(pipeline):
+    events = [
+        pool(pipeline, 2, 0),
+        *(accepted(pipeline, n, bytes([n]), n) for n in (3, 1, 2)),
+        accepted(pipeline, 1, None, 4),
+        accepted(pipeline, 2, b"\x09\x09", 5),
+    ]
+    at_once = Stage(plan, pipeline.topics.accepted, pipeline)
+    together = planned_versions(at_once, at_once(*events))
+    one_by_one = Stage(plan, pipeline.topics.accepted, pipeline)
+    latest = {}
+    for event in events:
+        latest |= planned_versions(one_by_one, one_by_one(event))
+    assert together == latest
+
+
+def test_the_same_profile_again_changes_nothing(pipeline):
+    planner = Stage(plan, pipeline.topics.accepted, pipeline)
+    planner(accepted(pipeline, 1, b"\x01", 0))
+    assert planner(accepted(pipeline, 1, b"\x01", 1)).messages == []
+
+
+def test_crews_report_a_batch_once_per_profile_and_each_section_to_the_audit(pipeline):
+    crews = Stage(build, pipeline.topics.build_commands, pipeline)
+    orders = [
+        {
+            "wall": "w", "profile": profile, "section": section, "crew": "1", "version": 7,
+            "first_day": 1, "days": 2, "relieves": False,
+        }
+        for profile in (1, 2) for section in (1, 2, 3)
+    ]  # fmt: skip
+    outcome = crews(*((b"w/1", pipeline.codecs.encode("BuildSection", o)) for o in orders))
+    reports = crews.sent(outcome, pipeline.topics.progress)
+    assert [(r["profile"], r["sections"]) for r in reports] == [(1, [1, 2, 3]), (2, [1, 2, 3])]
+    assert len(crews.sent(outcome, pipeline.topics.events)) == 6
+
+
+class TestLedger:
+    @pytest.fixture
+    def ledger(self, pipeline):
+        return Stage(account, pipeline.topics.progress, pipeline)
+
+    def planned(self, pipeline, version, unfinished, *, withdrawn=False):
+        event = {
+            "wall": "w", "profile": 1, "version": version, "mode": "crew-per-section",
+            "crews": None, "material": "ice", "sections": unfinished, "unfinished": unfinished,
+            "withdrawn": withdrawn,
+        }  # fmt: skip
+        return b"w/1", pipeline.codecs.encode("ProfilePlanned", event)
+
+    def built(self, pipeline, version, sections, days):
+        event = {
+            "wall": "w", "profile": 1, "version": version, "sections": sections,
+            "first_days": [1] * len(sections), "days": days,
+        }  # fmt: skip
+        return b"w/1", pipeline.codecs.encode("SectionsBuilt", event)
+
+    def test_nothing_is_published_before_the_last_section(self, ledger, pipeline):
+        outcome = ledger(self.planned(pipeline, 1, 2), self.built(pipeline, 1, [1], [2]))
+        assert ledger.sent(outcome, pipeline.topics.daily) == []
+        outcome = ledger(self.built(pipeline, 1, [2], [3]))
+        rows = ledger.sent(outcome, pipeline.topics.daily)
+        assert [(row["day"], row["ice"]) for row in rows] == [(1, 390), (2, 390), (3, 195)]
+
+    def test_a_section_that_is_reported_twice_counts_once(self, ledger, pipeline):
+        again = self.built(pipeline, 1, [1], [2])
+        outcome = ledger(self.planned(pipeline, 1, 2), again, again)
+        assert ledger.sent(outcome, pipeline.topics.daily) == []
+
+    def test_a_shorter_plan_tombstones_the_days_that_are_gone(self, ledger, pipeline):
+        ledger(self.planned(pipeline, 1, 1), self.built(pipeline, 1, [1], [3]))
+        outcome = ledger(self.built(pipeline, 2, [1], [1]), self.planned(pipeline, 2, 1))
+        rows = [(m.key, m.value is None) for m in outcome.messages
+                if m.topic == pipeline.topics.daily.name]  # fmt: skip
+        assert rows == [(b"w/1/1", False), (b"w/1/2", True), (b"w/1/3", True)]
+
+    def test_late_records_do_not_bring_a_withdrawn_profile_back(self, ledger, pipeline):
+        ledger(self.planned(pipeline, 1, 1), self.built(pipeline, 1, [1], [3]))
+        ledger(self.planned(pipeline, 2, 0, withdrawn=True))
+        outcome = ledger(self.planned(pipeline, 1, 1), self.built(pipeline, 1, [1], [3]))
+        assert outcome.messages == outcome.afterwards == []
+
+    def test_rows_are_announced_only_after_they_are_sent(self, ledger, pipeline):
+        outcome = ledger(self.planned(pipeline, 1, 1), self.built(pipeline, 1, [1], [3]))
+        assert pipeline.topics.overview.name not in {m.topic for m in outcome.messages}
+        assert pipeline.topics.overview.name in {m.topic for m in outcome.afterwards}

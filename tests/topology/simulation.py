@@ -65,6 +65,7 @@ class Task:
     partition: int
     rows: RowStore = field(default_factory=RowStore)
     changelog: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    start: dict[str, int] = field(default_factory=dict)
     position: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     committed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -180,23 +181,26 @@ class Simulation:
                 self.send(message)
 
     def rewind(self) -> None:
-        """A replay: the group's offsets are reset to the start, the tables are kept."""
+        """A replay: the group's offsets are reset to the start of the logs, the tables are kept."""
         for task in self.tasks:
-            task.committed.clear()
+            task.committed = defaultdict(int, task.start)
             task.die()
 
     def wipe(self) -> None:
-        """Begin anew from what was submitted: without offsets, tables and published rows."""
+        """Begin anew from what was submitted: no offsets, tables, published rows or transit logs.
+
+        With tables gone, the log of a wall must not be read from before they went: its versions
+        would begin again below those that the ledger has since seen.
+        """
         for topic in (self.pipeline.topics.daily.name, self.pipeline.topics.overview.name):
             for partition in range(PARTITIONS):
                 for key in {record.key for record in self.logs[topic, partition]}:
                     self.send(Message(topic, key, None, partition))
         for task in self.tasks:
-            task.changelog.clear()
-            task.committed.clear()
             if task.name != "intake":
-                for topic in task.inputs:
-                    task.committed[topic] = len(self.logs[topic, task.partition])
+                task.start = {topic: len(self.logs[topic, task.partition]) for topic in task.inputs}
+            task.changelog.clear()
+            task.committed = defaultdict(int, task.start)
             task.die()
 
     def run(self) -> None:

@@ -1,0 +1,146 @@
+"""Compares the published rows with what the domain computes from the latest accepted events."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from domain.account import account
+from domain.digest import digest
+from domain.settings import Settings
+from domain.wall import Wall
+from streams.agents.intake import accept
+from streams.batching import RecordBatch, Rows
+from streams.batching.table import RowStore
+from streams.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from confluent_kafka import Message
+
+    from streams.client import Client
+
+Amounts = dict[str, tuple[int, ...]]
+
+
+class _Record(NamedTuple):
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class RowSet:
+    """Rows by key: of `wall.daily` (ice, cost, cumulative cost), of `wall.overview` (sections,
+    days, ice, cost). Amounts are in cubic yards and gold dragons.
+    """
+
+    daily: Amounts
+    overview: Amounts
+
+    def digest(self) -> str:
+        """One string that is equal if all rows are, in hexadecimal."""
+        return digest(
+            ((key, *amounts) for key, amounts in self.daily.items()),
+            ((key, *amounts) for key, amounts in self.overview.items()),
+        )
+
+    def differences(self, found: RowSet) -> list[str]:
+        """What is wrong with the found rows, a sentence each."""
+        return [
+            f"{topic} {key}: {_shown(expected.get(key))} expected, {_shown(there.get(key))} found"
+            for topic, expected, there in (
+                ("daily", self.daily, found.daily),
+                ("overview", self.overview, found.overview),
+            )
+            for key in sorted(expected.keys() | there.keys())
+            if expected.get(key) != there.get(key)
+        ]
+
+    def of_wall(self, wall: str) -> RowSet:
+        """The rows of one wall."""
+        prefix = f"{wall}/"
+        return RowSet(
+            *(
+                {k: v for k, v in rows.items() if k == wall or k.startswith(prefix)}
+                for rows in (self.daily, self.overview)
+            )
+        )
+
+
+def _shown(amounts: tuple[int, ...] | None) -> str:
+    return "no row" if amounts is None else " ".join(f"{amount:,}" for amount in amounts)
+
+
+def expected_rows(walls: Iterable[Wall]) -> RowSet:
+    """The rows that the domain computes for walls."""
+    rows = RowSet({}, {})
+    for wall in walls:
+        if not wall.profiles:
+            continue
+        result = account(wall)
+        sections = sum(profile.sections for profile in result.profiles)
+        rows.overview[wall.id] = (sections, result.days, result.ice, result.cost)
+        for p in result.profiles:
+            rows.overview[f"{wall.id}/{p.profile}"] = (p.sections, p.days, p.ice, p.cost)
+            for day, ice, cost, cumulative_cost in p.daily:
+                rows.daily[f"{wall.id}/{p.profile}/{day}"] = (ice, cost, cumulative_cost)
+    return rows
+
+
+def published_rows(client: Client) -> RowSet:
+    """The rows that are on `wall.daily` and `wall.overview`."""
+    daily = client.latest(client.topics.daily)
+    overview = client.latest(client.topics.overview)
+    return RowSet(
+        {key: (r["ice"], r["cost"], r["cumulative_cost"]) for key, r in daily.items()},
+        {key: (r["sections"], r["days"], r["ice"], r["cost"]) for key, r in overview.items()},
+    )
+
+
+def accepted_walls(client: Client) -> list[Wall]:
+    """The walls that the latest accepted events make, by intake's own rules."""
+    pipeline = Pipeline(client.topics, client.codecs)
+    store = RowStore()
+    settings: dict[str, Settings] = {}
+    profiles: dict[str, dict[int, bytes]] = {}
+    for topic in (client.topics.walls, client.topics.profiles):
+        for message in client.read(topic):
+            asyncio.run(client.codecs.resolve([message.value()]))
+            record = _record(message)
+            rows = Rows(store, record.partition)
+            batch = RecordBatch(record.topic, record.partition, [record])
+            for accepted in accept(batch, rows, pipeline).messages:
+                if accepted.topic != client.topics.accepted.name:
+                    continue
+                name, event = client.codecs.read(
+                    accepted.value or b"", *client.topics.accepted.records
+                )
+                of_wall = profiles.setdefault(event["wall"], {})
+                if name == "SettingsAccepted":
+                    settings[event["wall"]] = Settings(
+                        event["mode"], event["crews"], event["material"]
+                    )
+                elif event["heights"] is None:
+                    of_wall.pop(event["profile"], None)
+                else:
+                    of_wall[event["profile"]] = event["heights"]
+    return [Wall(wall, settings.get(wall, Settings()), found) for wall, found in profiles.items()]
+
+
+def _record(message: Message) -> _Record:
+    return _Record(
+        message.topic() or "",
+        message.partition() or 0,
+        message.offset() or 0,
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        [],
+    )

@@ -6,19 +6,21 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
-    DailyLine = tuple[str, int, int, int, int, int]
-    OverviewLine = tuple[str, int, int, int, int, int]
+    Amounts = Mapping[str, tuple[int, ...]]
 
 
-def digest(daily: Iterable[DailyLine], overview: Iterable[OverviewLine]) -> str:
-    """SHA-256, in hexadecimal, of rows in canonical order.
+def digest(daily: Amounts, overview: Amounts) -> str:
+    """SHA-256, in hexadecimal, of rows in the order of their keys.
 
     Args:
-        daily: (wall, profile, day, ice, cost, cumulative cost) for each daily row.
-        overview: (wall, profile, sections, days, ice, cost) for each profile.
+        daily: Ice, cost and cumulative cost of each daily row, by `wall/profile/day`.
+        overview: Sections, days, ice and cost, by `wall` and `wall/profile`.
     """
-    lines = [f"daily {line}" for line in sorted(daily)]
-    lines += [f"overview {line}" for line in sorted(overview)]
+    lines = [
+        f"{name} {key} {' '.join(map(str, amounts))}"
+        for name, rows in (("daily", daily), ("overview", overview))
+        for key, amounts in sorted(rows.items())
+    ]
     return sha256("\n".join(lines).encode()).hexdigest()

@@ -37,8 +37,11 @@ class _Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RowSet:
-    """Rows by key: of `wall.daily` (ice, cost, cumulative cost), of `wall.overview` (sections,
-    days, ice, cost). Amounts are in cubic yards and gold dragons.
+    """Amounts by key, in cubic yards and gold dragons.
+
+    Attributes:
+        daily: Of `wall.daily`: ice, cost, cumulative cost.
+        overview: Of `wall.overview`: sections, days, ice, cost.
     """
 
     daily: Amounts
@@ -46,10 +49,7 @@ class RowSet:
 
     def digest(self) -> str:
         """One string that is equal if all rows are, in hexadecimal."""
-        return digest(
-            ((key, *amounts) for key, amounts in self.daily.items()),
-            ((key, *amounts) for key, amounts in self.overview.items()),
-        )
+        return digest(self.daily, self.overview)
 
     def differences(self, found: RowSet) -> list[str]:
         """What is wrong with the found rows, a sentence each."""

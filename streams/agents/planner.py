@@ -10,6 +10,7 @@ log alone, and grows with every change. Only profiles whose version changed are 
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from domain.modes import mode
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 SECTIONS_A_BATCH = 200_000
 
 SETTINGS = 0  # stands for a wall's settings where a profile number is expected
+
+# What holds before any event: saying the same changes nothing.
+NO_PROFILE: Record = {
+    "heights": None, "mode": None, "crews": None, "material": None, "changed_at": -1,
+}  # fmt: skip
+DEFAULTS: Record = NO_PROFILE | asdict(Settings())
 
 
 def plan(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
@@ -59,14 +66,15 @@ def _fold(event: Record, profile: int, offset: int, rows: Rows, pipeline: Pipeli
     before_bytes = rows.get(key)
     before = codec.decode(before_bytes) if before_bytes is not None else None
     content = {name: event.get(name) for name in ("heights", "mode", "crews", "material")}
-    changes = before is None or any(before[name] != content[name] for name in content)
+    known = before if before is not None else (NO_PROFILE if profile else DEFAULTS)
+    changes = any(known[name] != content[name] for name in content)
     if before is not None and (
         before["source_partition"] == event["source_partition"]
         and before["source_offset"] >= event["source_offset"]
     ):
         return False  # delivered again
     row = content | {
-        "changed_at": offset if changes or before is None else before["changed_at"],
+        "changed_at": offset if changes else known["changed_at"],
         "source_partition": event["source_partition"],
         "source_offset": event["source_offset"],
     }

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aiokafka.partitioner import murmur2
 
-from domain.account import account
-from domain.wall import Wall
 from streams.agents.crews import build
 from streams.agents.intake import accept
-from streams.agents.ledger import account as account_for
+from streams.agents.ledger import account
 from streams.agents.overview import add_up
 from streams.agents.planner import plan
 from streams.avro import Codecs
@@ -28,14 +26,13 @@ from streams.batching.table import RowStore
 from streams.pipeline import Pipeline
 from streams.settings import Settings
 from streams.topics import Topics
+from streams.verification import RowSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
 PARTITIONS = 3
-
-Amounts = dict[str, tuple[int, ...]]
 
 
 class LogRecord(NamedTuple):
@@ -89,7 +86,7 @@ class Simulation:
             ("intake", accept, (topics.walls.name, topics.profiles.name)),
             ("planner", plan, (topics.accepted.name,)),
             ("crews", build, (topics.build_commands.name,)),
-            ("ledger", account_for, (topics.progress.name,)),
+            ("ledger", account, (topics.progress.name,)),
             ("overview", add_up, (topics.totals.name,)),
         )
         self.tasks = [
@@ -222,36 +219,12 @@ class Simulation:
         return rows
 
 
-def expected_rows(
-    walls: list[Wall],
-) -> tuple[Amounts, Amounts]:
-    """What the pure domain computes: daily rows and overview rows, by key."""
-    daily: Amounts = {}
-    overview: Amounts = {}
-    for wall in walls:
-        if not wall.profiles:
-            continue
-        result = account(wall)
-        sections = sum(len(heights) for heights in wall.profiles.values())
-        overview[wall.id] = (sections, result.days, result.ice, result.cost)
-        for p in result.profiles:
-            overview[f"{wall.id}/{p.profile}"] = (p.sections, p.days, p.ice, p.cost)
-            for row in p.daily:
-                daily[f"{wall.id}/{p.profile}/{row.day}"] = (row.ice, row.cost, row.cumulative_cost)
-    return daily, overview
-
-
-def published_rows(
-    sim: Simulation,
-) -> tuple[Amounts, Amounts]:
-    """What the pipeline has published, in the same form."""
+def published_rows(sim: Simulation) -> RowSet:
+    """What the pipeline has published."""
     topics = sim.pipeline.topics
-    daily = {
-        key: (row["ice"], row["cost"], row["cumulative_cost"])
-        for key, row in sim.latest(topics.daily.name).items()
-    }
-    overview = {
-        key: (row["sections"], row["days"], row["ice"], row["cost"])
-        for key, row in sim.latest(topics.overview.name).items()
-    }
-    return daily, overview
+    daily = sim.latest(topics.daily.name)
+    overview = sim.latest(topics.overview.name)
+    return RowSet(
+        {key: (r["ice"], r["cost"], r["cumulative_cost"]) for key, r in daily.items()},
+        {key: (r["sections"], r["days"], r["ice"], r["cost"]) for key, r in overview.items()},
+    )

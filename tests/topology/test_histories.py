@@ -10,12 +10,8 @@ import pytest
 
 from domain.settings import Settings
 from domain.wall import Wall
-from tests.topology.simulation import (
-    Simulation,
-    expected_rows,
-    offline_pipeline,
-    published_rows,
-)
+from streams.verification import expected_rows
+from tests.topology.simulation import Simulation, offline_pipeline, published_rows
 
 HISTORIES = int(os.environ.get("HISTORIES", "300"))
 MODES = (

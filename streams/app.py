@@ -38,7 +38,12 @@ def create_app(settings: Settings) -> BatchApp:
     pipeline = Pipeline(topics, register(settings.registry_url, topics.all()))
     app = BatchApp(
         settings.app_id,
-        output=Output(settings.bootstrap_servers),
+        output=Output(
+            settings.bootstrap_servers,
+            # Shorter than the session: a worker that was stopped, and has lost its partitions
+            # meanwhile, must not wake up and send what it held.
+            {"message.timeout.ms": int(settings.session_timeout_s * 900)},
+        ),
         on_batch=metrics.count_batch,
         version=settings.app_version,
         broker=[f"kafka://{address}" for address in settings.bootstrap_servers.split(",")],
@@ -52,8 +57,8 @@ def create_app(settings: Settings) -> BatchApp:
         consumer_max_fetch_size=4 * 1024 * 1024,
         broker_max_poll_records=16_384,
         broker_commit_interval=1.0,
-        broker_session_timeout=30.0,
-        broker_heartbeat_interval=3.0,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.session_timeout_s / 10,
         stream_buffer_maxsize=16,
         stream_wait_empty=True,
         stream_recovery_delay=1.0,
@@ -74,6 +79,7 @@ def create_app(settings: Settings) -> BatchApp:
     }
     for stage in STAGES:
         stage.register(app, tables[stage.__name__.rpartition(".")[2]], pipeline)
+    app.watch(settings.bootstrap_servers, settings.watchdog_s)
     views.register(app, tables["overview"], pipeline, settings)
     return app
 

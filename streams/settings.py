@@ -65,6 +65,12 @@ class Settings(BaseSettings):
         description="Token that submitting over HTTP takes, 8 characters or more; needed beyond "
         "loopback",
     )
+    session_timeout_s: float = Field(
+        default=30.0, ge=6, le=300, description="After so long a silence a worker is out, seconds"
+    )
+    watchdog_s: float = Field(
+        default=120.0, ge=1, description="Lag without progress that ends a worker, seconds"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least severe level that is logged"
     )

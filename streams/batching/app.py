@@ -11,6 +11,7 @@ from faust import streams as faust_streams
 from streams.batching.delivery import Batches, die
 from streams.batching.table import BatchTable
 from streams.batching.transport import BatchTransport
+from streams.batching.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -53,6 +54,37 @@ class BatchApp(faust.App):
         super().__init__(id, **settings)
         self.output = output
         self.on_batch = on_batch
+        self._watchdog: Watchdog | None = None
+
+    def watch(self, bootstrap_servers: str, patience_s: float) -> None:
+        """End the process if it has lag and makes no progress for so long, in seconds."""
+        self._watchdog = Watchdog(
+            bootstrap_servers, self.conf.id, self._assigned, self._recovered, patience_s
+        )
+
+    def _assigned(self) -> list[tuple[str, int]]:
+        changelogs = self.tables.changelog_topics
+        return [
+            (tp.topic, tp.partition)
+            for tp in self.consumer.assignment()
+            if tp.topic not in changelogs
+        ]
+
+    def _recovered(self) -> dict[Any, int]:
+        recovery: Any = self.tables
+        return dict(recovery.recovery.active_offsets)
+
+    async def on_started(self) -> None:
+        """Watch from the time that the consumer runs."""
+        if self._watchdog is not None:
+            self._watchdog.start()
+        await super().on_started()
+
+    async def on_stop(self) -> None:
+        """Watch no longer, then stop."""
+        if self._watchdog is not None:
+            self._watchdog.stop()
+        await super().on_stop()
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)

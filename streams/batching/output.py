@@ -63,8 +63,6 @@ class Output(Service):
             "message.max.bytes": 8 * 1024 * 1024,
             "queue.buffering.max.messages": 2_000_000,
             "queue.buffering.max.kbytes": 1024 * 1024,
-            # Shorter than a consumer's session: a worker that was stopped and lost its partitions
-            # must not wake up and send what it held.
             "message.timeout.ms": 30_000,
             # An acknowledgement is that nothing is left in the queue; only failures call back.
             "delivery.report.only.error": True,

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from domain.wall import InvalidWall
-from streams.cli import read, stack, submit, topics, worker
+from streams.cli import read, replay, stack, submit, topics, worker
 from streams.client import ClientError
 from streams.devstack import StackError
 from streams.devstack.artifacts import FetchError
@@ -61,7 +61,7 @@ def _options(
     pass
 
 
-for group in (stack, worker, submit, read, topics):
+for group in (stack, worker, submit, read, topics, replay):
     group.register(app)
 
 

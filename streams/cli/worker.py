@@ -13,6 +13,7 @@ from streams.cli.display import note, progress
 from streams.client import ClientError
 from streams.devstack.processes import Daemon
 from streams.settings import Settings, load_settings
+from streams.supervisor import supervise
 
 READY_S = 120
 
@@ -27,6 +28,12 @@ def worker(
     background: Annotated[
         bool, typer.Option("--background", help="Start it, wait until it is ready, and return.")
     ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start it again whenever it ends.")
+    ] = False,
+    processes: Annotated[
+        int, typer.Option("--processes", help="Workers to run, each restarted.", min=1)
+    ] = 1,
     stop: Annotated[
         bool, typer.Option("--stop", help="Stop the worker that runs in the background.")
     ] = False,
@@ -40,6 +47,8 @@ def worker(
     if background:
         _start(daemon, settings)
         return
+    if restart or processes > 1:
+        raise typer.Exit(supervise(settings, processes))
     from streams.app import run_worker  # only here: Faust takes a second to import
 
     run_worker(settings)
@@ -50,7 +59,8 @@ def _start(daemon: Daemon, settings: Settings) -> None:
         note(f"a worker runs already in the background; its log is {daemon.log_file}")
         return
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "streams", "worker", "--web-port", str(settings.web_port)]
+    command = [sys.executable, "-m", "streams", "worker", "--restart"]
+    command += ["--web-port", str(settings.web_port)]
     daemon.start([*command, "--web-host", settings.web_host])
     started = time.monotonic()
     with progress() as update:

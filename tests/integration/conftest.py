@@ -61,6 +61,7 @@ def settings(stack: Stack, tmp_path: Path) -> Settings:
         topic_prefix=name,
         partitions=4,
         data_dir=tmp_path / "data",
+        session_timeout_s=6,
         web_port=free_port(),
     )
 

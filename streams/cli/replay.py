@@ -1,0 +1,136 @@
+"""`thewall verify` and `thewall replay`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli.display import note, print_json, progress
+from streams.cli.options import AsJson
+from streams.client import Client, ClientError
+from streams.replay import Replay
+from streams.settings import Settings, load_settings
+from streams.verification import accepted_walls, expected_rows, published_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_DIFFERENCES = 20
+
+
+def verify(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Wall id; all if not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the published rows with the domain's; exit status 1 if anything differs."""
+    client = Client(load_settings())
+    expected, found = expected_rows(accepted_walls(client)), published_rows(client)
+    if name is not None:
+        expected, found = expected.of_wall(name), found.of_wall(name)
+        if not expected.overview and not found.overview and not found.daily:
+            raise ClientError(f"there is no wall {name}")
+    differences = expected.differences(found)
+    if as_json:
+        print_json(
+            {
+                "equal": not differences,
+                "digest": found.digest(),
+                "expected_digest": expected.digest(),
+                "rows": len(found.daily) + len(found.overview),
+                "differences": differences,
+            }
+        )
+    else:
+        for difference in differences[:MOST_DIFFERENCES]:
+            print(difference)  # noqa: T201
+        if len(differences) > MOST_DIFFERENCES:
+            note(f"… and {len(differences) - MOST_DIFFERENCES:,} more; --json has them all")
+        rows = f"{len(found.daily) + len(found.overview):,} rows, digest {found.digest()[:16]}"
+        verdict = f"{len(differences):,} differ from" if differences else "equal to"
+        note(f"{rows}: {verdict} what the domain computes")
+    if differences:
+        raise typer.Exit(1)
+
+
+def replay(
+    to: Annotated[
+        str, typer.Option("--to", help="earliest, an offset, or a date and time.")
+    ] = "earliest",
+    wipe: Annotated[
+        bool, typer.Option("--wipe", help="Forget tables and published rows first.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="How long to wait, in seconds.", min=1)
+    ] = 600.0,
+    as_json: AsJson = False,
+) -> None:
+    """Read the submitted events again, with a worker of its own, and compare what comes out.
+
+    The workers of the group have to be stopped. Exit status 1 if the rows are not the same as
+    before, or not what the domain computes.
+    """
+    settings = load_settings()
+    client = Client(settings)
+    task = Replay(client)
+    task.check_stopped()
+    before = published_rows(client).digest()
+    if wipe:
+        task.wipe()
+        to = "earliest"
+    task.reset(to)
+    with progress() as update, _worker(settings):
+        task.wait_until_done(timeout, lambda done, of: update("replaying records", done, of))
+    after = published_rows(client)
+    equal = not expected_rows(accepted_walls(client)).differences(after)
+    digest = after.digest()
+    if as_json:
+        print_json({"before": before, "after": digest, "equal_to_domain": equal})
+    else:
+        note(f"digest before {before[:16]}, after {digest[:16]}")
+        note("equal to what the domain computes" if equal else "not what the domain computes")
+    if before != digest or not equal:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _worker(settings: Settings) -> Iterator[None]:
+    """A worker beside the command, ended with it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        "THEWALL_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "THEWALL_REGISTRY_URL": settings.registry_url,
+        "THEWALL_WEB_PORT": str(port),
+        "THEWALL_LOG_LEVEL": "ERROR",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streams", "worker"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(verify)
+    app.command()(replay)

@@ -1,0 +1,156 @@
+"""Workers that are killed, joined and rewound: the rows end equal to the domain's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from random import Random
+
+import pytest
+
+from domain.settings import settings_for
+from domain.wall import Wall
+from streams.batching import Message, Output
+from streams.batching.output import LostMessage
+from streams.devstack.console import CONSUMER_GROUPS, tool_command
+from streams.replay import Replay
+from streams.verification import accepted_walls, expected_rows, published_rows
+from tests.integration.conftest import (
+    Worker,
+    free_port,
+    run_thewall,
+    running_worker,
+    thewall,
+    wait_until,
+)
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def submit_walls(client, random: Random, count: int) -> None:
+    for _ in range(count):
+        heights = {
+            n: bytes(random.randrange(31) for _ in range(random.randrange(1, 200)))
+            for n in range(1, random.randrange(2, 12))
+        }
+        name = random.choice(("a", "b", "c"))
+        client.submit(Wall(name, settings_for(random.choice((None, 1, 5, 20))), heights))
+
+
+def assert_equal_to_the_domain(client) -> str:
+    expected, found = expected_rows(accepted_walls(client)), published_rows(client)
+    assert expected.differences(found) == []
+    assert found.daily
+    return found.digest()
+
+
+def wait_until_idle(client) -> None:
+    replay = Replay(client)
+    wait_until(lambda: replay.lag() == 0, 120, "no lag is left")
+
+
+def test_a_worker_killed_again_and_again_loses_nothing_and_doubles_nothing(
+    settings, client, tmp_path
+):
+    random = Random(1)
+    log = tmp_path / "worker.log"
+    replay = Replay(client)
+    in_flight = 0
+    for _ in range(4):
+        with running_worker(settings, log) as worker:
+            records = random.randrange(200, 4000)
+            submit_walls(client, random, 4)
+
+            def has_built(worker=worker, records=records) -> bool:
+                text = worker.get("/metrics")[1]
+                built = [x for x in text.splitlines() if x.startswith("thewall_sections_built_t")]
+                return float(built[0].split()[1]) >= records
+
+            wait_until(lambda: has_built() or replay.lag() == 0, 120, "work is in flight")
+            worker.kill()
+            in_flight += replay.lag() > 0
+    assert in_flight >= 2
+    with running_worker(settings, log):
+        wait_until_idle(client)
+    assert_equal_to_the_domain(client)
+
+
+def test_workers_join_and_leave_under_load(settings, client, tmp_path):
+    random = Random(2)
+    other = settings.model_copy(update={"web_port": free_port()})
+    with running_worker(settings, tmp_path / "one.log") as one:
+        submit_walls(client, random, 3)
+        with running_worker(other, tmp_path / "two.log") as two:
+            submit_walls(client, random, 4)
+            for wall in ("a", "b", "c"):
+                wait_until_idle(client)
+                answers = [w.get(f"/walls/{wall}/profiles/overview/") for w in (one, two)]
+                assert answers[0] == answers[1]
+                assert answers[0][0] in (200, 404)
+            submit_walls(client, random, 3)
+            assert two.stop() == 0
+        submit_walls(client, random, 2)
+        wait_until_idle(client)
+        assert_equal_to_the_domain(client)
+
+
+def test_replays_and_rebuilds_end_in_the_same_digest(settings, client, tmp_path):
+    random = Random(3)
+    with running_worker(settings, tmp_path / "worker.log") as worker:
+        submit_walls(client, random, 6)
+        client.withdraw("a") if client.live_profiles("a") else None
+        wait_until_idle(client)
+        refused = run_thewall(settings, "replay")
+        assert (refused.returncode, "running workers" in refused.stderr) == (1, True)
+        assert worker.stop() == 0
+    digest = assert_equal_to_the_domain(client)
+
+    stock = tool_command(
+        CONSUMER_GROUPS,
+        ["--bootstrap-server", settings.bootstrap_servers, "--group", settings.group,
+         "--reset-offsets", "--to-earliest", "--all-topics", "--execute"],
+    )  # fmt: skip
+    done = subprocess.run(stock, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    with running_worker(settings, tmp_path / "worker.log"):
+        wait_until_idle(client)
+    assert published_rows(client).digest() == digest
+
+    for arguments in ([], ["--to", "1"], ["--to", "2026-01-31T12:00"], ["--wipe"]):
+        result = json.loads(thewall(settings, "replay", "--json", *arguments))
+        assert result == {"before": digest, "after": digest, "equal_to_domain": True}
+
+
+def test_verify_finds_a_row_that_was_tampered_with(settings, client, worker):
+    wall = Wall("w", settings_for(), {1: bytes([28])})
+    client.submit(wall)
+    client.wait_until_built(wall, 60, lambda *_: None)
+    assert run_thewall(settings, "verify").returncode == 0
+    row = client.daily("w", 1)[1][0] | {"ice": 196}
+    client._produce(
+        [(client.topics.daily, "w/1/1", client.codecs.encode("DailyUsage", row))]
+    )  # a row of another writer, on another partition or not
+    done = run_thewall(settings, "verify", "w")
+    assert done.returncode == 1
+    assert "daily w/1/1: 195 370,500 370,500 expected, 196 370,500 370,500 found" in done.stdout
+    assert run_thewall(settings, "verify", "nothing").returncode == 1
+
+
+async def test_a_message_that_the_broker_does_not_take_is_an_error_and_not_a_log_line(stack):
+    output = Output(stack.addresses().bootstrap_servers, {"message.timeout.ms": 2000})
+    async with output:
+        with pytest.raises(LostMessage):
+            await output.send([Message("no-such-topic", b"k", b"v")])
+
+
+def test_a_worker_that_can_not_send_ends_without_committing(settings, client, tmp_path):
+    from confluent_kafka.admin import AdminClient
+
+    worker = Worker(settings, tmp_path / "worker.log")
+    worker.wait_until_ready()
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    topic = client.topics.accepted.name
+    admin.delete_topics([topic])[topic].result(10)
+    client.submit(Wall("w", settings_for(), {1: bytes([28])}))
+    assert worker.process.wait(90) == 70
+    assert "the worker ends without committing" in worker.log.read_text()

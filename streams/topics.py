@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiokafka.partitioner import murmur2
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -195,7 +196,22 @@ def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[tuple[Top
         except KafkaException as error:
             if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
                 raise
+    if missing:
+        _wait_for_leaders(admin, missing, timeout_s)
     return [(topic, topic in missing) for topic in wanted]
+
+
+def _wait_for_leaders(admin: AdminClient, topics: list[Topic], timeout_s: float) -> None:
+    """A topic is created before its partitions can be asked for anything."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        there = admin.list_topics(timeout=timeout_s).topics
+        partitions = [there[t.name].partitions for t in topics if t.name in there]
+        led = all(p.leader >= 0 for of_topic in partitions for p in of_topic.values())
+        if led and len(partitions) == len(topics) and all(partitions):
+            return
+        time.sleep(0.1)
+    raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
 
 
 def _new(topic: Topic, settings: Settings) -> NewTopic:

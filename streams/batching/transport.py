@@ -53,8 +53,9 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
         """Fetch records; yield those of a source partition together, of a changelog one by one."""
-        generation = self.app.consumer_generation_id
         records, active = await self._wait_next_records(timeout)
+        # Not before: the wait may last through a rebalance, and what it brings is then current.
+        generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
         if not self.flow_active:

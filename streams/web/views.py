@@ -8,6 +8,7 @@ import ipaddress
 import json
 from typing import TYPE_CHECKING, Any, cast
 
+from aiohttp import ClientError
 from faust.web import View
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -47,7 +48,7 @@ def register(app: BatchApp, table: BatchTable, pipeline: Pipeline, settings: Set
         if not any(
             (tp.topic, tp.partition) == (totals, partition) for tp in app.consumer.assignment()
         ):
-            return await _forward(app, view, request, totals, wall)
+            return await _forward(app, view, request, totals, wall, partition)
         try:
             codec = pipeline.codecs["ProfileTotals"]
             return _json(view, question(WallAnswers(wall, table, codec, settings.partitions)))
@@ -189,15 +190,29 @@ def _submission(body: bytes) -> tuple[str, int, bytes]:
     return checked_wall_id(wall), checked_profile_number(profile), checked_heights(heights)
 
 
-async def _forward(app: BatchApp, view: View, request: Request, topic: str, wall: str) -> Response:
+async def _forward(
+    app: BatchApp, view: View, request: Request, topic: str, wall: str, partition: int
+) -> Response:
     """Pass a question on to the worker that owns the wall's partition."""
+    nobody = f"no worker has wall {wall} just now; ask again in a moment"
     if FORWARDED in request.headers:
-        return _problem(view, 503, f"no worker has wall {wall} just now; ask again in a moment")
+        return _problem(view, 503, nobody)
+    owner = _owner(app, topic, partition)
+    if owner is None:
+        return _problem(view, 503, nobody)
     try:
-        owner = cast("PartitionAssignor", app.assignor).external_key_store(topic, wall.encode())
         async with app.http_client.get(
-            owner.with_path(request.url.path), headers={FORWARDED: "1"}
+            f"{owner.rstrip('/')}{request.url.raw_path}", headers={FORWARDED: "1"}
         ) as response:
             return _json(view, await response.json(), response.status)
-    except Exception:  # noqa: BLE001 - whatever keeps us from the owner, the answer is the same
-        return _problem(view, 503, f"no worker has wall {wall} just now; ask again in a moment")
+    except (OSError, ValueError, ClientError):
+        return _problem(view, 503, nobody)
+
+
+def _owner(app: BatchApp, topic: str, partition: int) -> str | None:
+    """Address of the worker that has a partition, as the group's leader has told all members."""
+    members = cast("PartitionAssignor", app.assignor).external_topic_distribution
+    for address, partitions in members.items():
+        if partition in partitions.get(topic, ()):
+            return address
+    return None

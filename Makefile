@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help install demo stop check test clean
+.PHONY: help install demo stop check test chaos clean
 
 help: ## Show what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ check: install ## Lint, format and types
 
 test: check ## Run every check and every test, on a real Kafka and a real registry
 	$(BIN)/pytest
+
+chaos: install ## Kill, stop and starve everything under load: SEED=n FAULTS=n
+	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --faults $(or $(FAULTS),20)
 
 clean: ## Remove what install and the tests leave here
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

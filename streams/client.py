@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from domain.account import account
 from streams.avro import BadRecord, register
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from streams.avro import Record
     from streams.settings import Settings
     from streams.topics import Topic
+
+T = TypeVar("T")
 
 ANSWER_S = 10.0
 """How long a command waits for the broker or the registry, in seconds."""
@@ -307,6 +310,16 @@ def _amounts(totals: Any, sections: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def patiently(call: Callable[[], T]) -> T:
+    """What a call returns, called again while a partition has no leader or the leader moves."""
+    return Retrying(
+        retry=retry_if_exception_type(KafkaException),
+        stop=stop_after_delay(ANSWER_S),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    )(call)
+
+
 class _Reader:
     """Reads partitions from the beginning, without a consumer group."""
 
@@ -335,13 +348,18 @@ class _Reader:
     ) -> None:
         self._consumer.close()
 
+    def _bounds(self, topic: str, partitions: list[int]) -> dict[int, tuple[int, int]]:
+        """First and end offset of partitions."""
+        of = self._consumer.get_watermark_offsets
+        return {p: of(TopicPartition(topic, p), timeout=ANSWER_S) for p in partitions}
+
     def read(
         self, topic: str, partition: int | None = None, *, follow: bool = False, idle: bool = False
     ) -> Iterator[Any]:
         """Messages in the order of their offsets; with `idle`, None when there is none."""
         partitions = self._consumer.list_topics(topic, ANSWER_S).topics[topic].partitions
         wanted = sorted(partitions) if partition is None else [partition]
-        bounds = {p: self._consumer.get_watermark_offsets(TopicPartition(topic, p)) for p in wanted}
+        bounds = patiently(lambda: self._bounds(topic, wanted))
         self._consumer.assign([TopicPartition(topic, p, low) for p, (low, _) in bounds.items()])
         left = {p for p, (low, high) in bounds.items() if low < high}
         while follow or left:

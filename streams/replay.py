@@ -11,14 +11,12 @@ from confluent_kafka import (
     Consumer,
     ConsumerGroupState,
     ConsumerGroupTopicPartitions,
-    KafkaException,
     Producer,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from streams.client import ANSWER_S, ClientError
+from streams.client import ANSWER_S, ClientError, patiently
 from streams.topics import create_topics
 
 if TYPE_CHECKING:
@@ -134,16 +132,11 @@ class Replay:
             for partition in range(self.settings.partitions)
         }
         # The leader of a topic that was created a moment ago may not know of it yet.
-        for attempt in Retrying(
-            retry=retry_if_exception_type(KafkaException),
-            stop=stop_after_delay(ANSWER_S),
-            wait=wait_fixed(0.2),
-            reraise=True,
-        ):
-            with attempt:
-                found = self._admin.list_offsets(wanted, request_timeout=ANSWER_S)
-                return {(tp.topic, tp.partition): f.result().offset for tp, f in found.items()}
-        raise AssertionError("unreachable")  # pragma: no cover
+        return patiently(lambda: self._list(wanted))
+
+    def _list(self, wanted: dict[TopicPartition, OffsetSpec]) -> dict[tuple[str, int], int]:
+        found = self._admin.list_offsets(wanted, request_timeout=ANSWER_S)
+        return {(tp.topic, tp.partition): f.result().offset for tp, f in found.items()}
 
     def _commit(self, offsets: dict[tuple[str, int], int]) -> None:
         group = ConsumerGroupTopicPartitions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,9 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from streams.batching.delivery import die
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-log = logging.getLogger(__name__)
+Partition = tuple[str, int]
 
 
 class NoProgress(RuntimeError):
@@ -33,7 +32,7 @@ class Watchdog:
         self,
         bootstrap_servers: str,
         group: str,
-        assigned: Callable[[], Iterable[tuple[str, int]]],
+        assigned: Callable[[], Iterable[Partition]],
         recovered: Callable[[], Any],
         patience_s: float,
     ) -> None:
@@ -51,8 +50,9 @@ class Watchdog:
         self._recovered = recovered
         self._patience_s = patience_s
         self._stopped = Event()
-        self._last: Any = None
-        self._since = time.monotonic()
+        self._last_recovered: Any = None
+        # Per partition with lag: its committed offset, and since when it is that.
+        self._since: dict[Partition, tuple[int, float]] = {}
 
     def start(self) -> None:
         """Watch from now on."""
@@ -65,31 +65,39 @@ class Watchdog:
     def _watch(self) -> None:
         consumer = Consumer(self._config)
         while not self._stopped.wait(self._patience_s / 8):
-            stuck_s = self.stuck_for(self._state(consumer))
-            if stuck_s > self._patience_s and not self._stopped.is_set():
-                die("stuck", NoProgress(f"lag, and no progress in {stuck_s:.0f} s"))
+            stuck = self.stuck(self._lagging(consumer), self._recovered())
+            if stuck and not self._stopped.is_set():
+                die("stuck", NoProgress(f"lag, and no progress in {self._patience_s} s: {stuck}"))
 
-    def stuck_for(self, state: Any) -> float:
-        """For how long the state has been the same, in seconds; None is a state of rest."""
+    def stuck(self, lagging: Mapping[Partition, int] | None, recovered: Any) -> list[Partition]:
+        """The partitions that have had lag for longer than the patience, at the same offset.
+
+        Args:
+            lagging: The committed offset of each partition that has lag; None if the broker
+                does not answer, which is no progress either.
+            recovered: How far the recovery is; while it changes, no partition is stuck.
+        """
         now = time.monotonic()
-        if state is None or state != self._last:
-            self._last, self._since = state, now
-        return now - self._since
+        if recovered != self._last_recovered:
+            self._last_recovered = recovered
+            self._since.clear()
+        if lagging is not None:
+            self._since = {
+                partition: self._since[partition]
+                if self._since.get(partition, (None, 0.0))[0] == offset
+                else (offset, now)
+                for partition, offset in lagging.items()
+            }
+        return [p for p, (_, since) in self._since.items() if now - since > self._patience_s]
 
-    def _state(self, consumer: Consumer) -> Any:
-        """What progress would change; None if there is nothing to do."""
+    def _lagging(self, consumer: Consumer) -> dict[Partition, int] | None:
         wanted = [TopicPartition(topic, partition) for topic, partition in self._assigned()]
-        if not wanted:
-            return None
+        lagging = {}
         try:
-            committed = {
-                (tp.topic, tp.partition): tp.offset for tp in consumer.committed(wanted, timeout=5)
-            }
-            ends = {
-                (tp.topic, tp.partition): consumer.get_watermark_offsets(tp, timeout=5)
-                for tp in wanted
-            }
+            for tp in consumer.committed(wanted, timeout=5) if wanted else ():
+                low, high = consumer.get_watermark_offsets(tp, timeout=5)
+                if max(tp.offset, low) < high:
+                    lagging[tp.topic, tp.partition] = tp.offset
         except KafkaException:
-            return "the broker does not answer"
-        lag = any(low < high and max(committed[tp], low) < high for tp, (low, high) in ends.items())
-        return (committed, self._recovered()) if lag else None
+            return None
+        return lagging

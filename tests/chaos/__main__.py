@@ -1,0 +1,247 @@
+"""`make chaos SEED=1 FAULTS=100`: faults of all kinds, under load, on a real stack.
+
+The last line is one JSON object with the figures; the exit status is 0 only if all held.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+from statistics import median
+
+from domain.settings import settings_for
+from domain.wall import Wall
+from streams.client import Client
+from streams.devstack import Stack
+from streams.replay import Replay
+from streams.settings import Settings
+from streams.verification import expected_rows, published_rows
+from tests.chaos.load import Load
+from tests.chaos.worker import POINTS
+from tests.integration.conftest import environment, free_port, wait_until
+
+SESSION_S = 6
+
+
+class Chaos:
+    """Two workers, a broker and a registry, and what is done to them."""
+
+    def __init__(self, directory: Path, seed: int) -> None:
+        self.random = Random(seed)
+        self.directory = directory
+        self.stack = Stack(directory / "stack")
+        running = self.stack.up()
+        self.settings = Settings(
+            bootstrap_servers=running.bootstrap_servers,
+            registry_url=running.registry_url,
+            app_id="chaos",
+            topic_prefix="chaos",
+            partitions=4,
+            data_dir=directory / "data",
+            session_timeout_s=SESSION_S,
+            watchdog_s=20,
+        )
+        self.client = Client(self.settings)
+        self.load = Load(self.client, Random(seed + 1))
+        self.workers: dict[int, subprocess.Popen[bytes]] = {}
+        self.ports = [free_port() for _ in range(3)]
+        self.faults: Counter[str] = Counter()
+        self.in_flight = 0
+        self.recovery_s: list[float] = []
+        self.restarts = 0
+
+    def start(self, number: int, *module: str) -> None:
+        settings = self.settings.model_copy(update={"web_port": self.ports[number]})
+        command = module or ("streams", "worker")
+        with (self.directory / f"worker-{number}.log").open("ab") as log:
+            self.workers[number] = subprocess.Popen(
+                [sys.executable, "-m", *command], env=environment(settings), stdout=log, stderr=log
+            )
+
+    def look_after(self) -> None:
+        """Start again what has ended, as a supervisor does."""
+        for number, process in list(self.workers.items()):
+            if process.poll() is not None:
+                self.restarts += 1
+                self.start(number)
+
+    def kill_worker(self) -> None:
+        self.workers[self.random.choice(list(self.workers))].kill()
+
+    def kill_worker_at_a_point(self) -> None:
+        number = self.random.choice(list(self.workers))
+        self.workers[number].kill()
+        self.workers[number].wait()
+        point = self.random.choice(POINTS)
+        self.start(number, "tests.chaos.worker", point, str(self.random.randrange(1, 20)))
+        process = self.workers[number]
+        wait_until(lambda: process.poll() is not None, 90, f"the worker killed itself at {point}")
+
+    def stop_worker_past_its_session(self) -> None:
+        process = self.workers[self.random.choice(list(self.workers))]
+        process.send_signal(signal.SIGSTOP)
+        stopped = time.monotonic()
+        others = [p for p in self.workers.values() if p is not process]
+        wait_until(
+            lambda: (
+                time.monotonic() - stopped > SESSION_S + 3
+                or any(p.poll() is not None for p in others)
+            )
+        )
+        process.send_signal(signal.SIGCONT)
+
+    def kill_broker(self) -> None:
+        self.stack.kafka.kill()
+        self.stack.start_kafka()
+        self.stack.wait()
+
+    def kill_registry(self) -> None:
+        self.stack.registry.kill()
+        self.kill_worker()  # one that starts while the registry is down waits for it
+        self.look_after()
+        self.stack.start_registry()
+        self.stack.wait()
+
+    def rebalance(self) -> None:
+        self.start(2)
+        self.probe()
+        joined = self.workers.pop(2)
+        joined.terminate()
+        joined.wait(60)
+
+    def probe(self) -> None:
+        """Wait until an event that is submitted now is built."""
+        wall = Wall("probe", settings_for(), {1: bytes([self.random.randrange(30)])})
+        deadline = time.monotonic() + 240
+        self.client.submit(wall)
+        while True:
+            self.look_after()
+            try:
+                self.client.wait_until_built(wall, 3, lambda *_: None)
+            except RuntimeError:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return
+
+    def fault(self, kind: str) -> None:
+        self.in_flight += Replay(self.client).lag() > 0
+        getattr(self, kind)()
+        self.faults[kind] += 1
+        begun = time.monotonic()
+        self.probe()
+        self.recovery_s.append(time.monotonic() - begun)
+
+    def run(self, faults: int) -> dict[str, object]:
+        for number in (0, 1):
+            self.start(number)
+        self.probe()
+        self.load.start()
+        kinds = ["kill_worker", "kill_worker_at_a_point", "stop_worker_past_its_session",
+                 "kill_broker", "kill_registry", "rebalance"]  # fmt: skip
+        weights = [6, 6, 3, 2, 1, 2]
+        order = self.random.choices(kinds, weights, k=max(0, faults - len(kinds)))
+        order += kinds[:faults]
+        self.random.shuffle(order)
+        for number, kind in enumerate(order, start=1):
+            self.fault(kind)
+            print(f"{number}/{faults} {kind}: {self.recovery_s[-1]:.1f} s", file=sys.stderr)
+        self.load.stopped.set()
+        self.load.join(300)
+        replay = Replay(self.client)
+
+        def idle() -> bool:
+            self.look_after()
+            return replay.lag() == 0
+
+        wait_until(idle, 240, "no lag is left")
+        return self.figures()
+
+    def figures(self) -> dict[str, object]:
+        expected = expected_rows(self.load.walls())
+        found = published_rows(self.client)
+        for rows in (found.daily, found.overview):
+            for key in [k for k in rows if k == "probe" or k.startswith("probe/")]:
+                del rows[key]
+        lost = doubled = 0
+        for want, have in ((expected.daily, found.daily), (expected.overview, found.overview)):
+            lost += len(want.keys() - have.keys())
+            doubled += len(have.keys() - want.keys())
+            for key in want.keys() & have.keys():
+                lost += have[key] < want[key]
+                doubled += have[key] > want[key]
+        for difference in expected.differences(found)[:20]:
+            print(difference, file=sys.stderr)
+        letters = set()
+        for message in self.client.read(self.client.topics.dead_letters):
+            letter = self.client.codecs.read(message.value() or b"", "DeadLetter")[1]
+            letters.add((letter["topic"], letter["partition"], letter["offset"]))
+        return {
+            "faults": dict(self.faults),
+            "faults_with_work_in_flight": self.in_flight,
+            "restarts": self.restarts,
+            "events": self.load.events,
+            "events_not_acknowledged": self.load.failed,
+            "rows": len(found.daily) + len(found.overview),
+            "lost": lost,
+            "doubled": doubled,
+            "bad_records": len(self.load.bad),
+            "dead_letters": len(letters),
+            "dead_letters_exact": letters == self.load.bad,
+            "digest_equal": expected.digest() == found.digest(),
+            "recovery_s_median": round(median(self.recovery_s), 1),
+            "recovery_s_worst": round(max(self.recovery_s), 1),
+        }
+
+    def close(self) -> None:
+        self.load.stopped.set()
+        for process in self.workers.values():
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+        self.stack.down()
+
+
+def held(figures: dict[str, object]) -> bool:
+    """Whether the promises held."""
+    faults = sum(figures["faults"].values())
+    return (
+        figures["lost"] == figures["doubled"] == figures["events_not_acknowledged"] == 0
+        and figures["dead_letters_exact"]
+        and figures["digest_equal"]
+        and figures["faults_with_work_in_flight"] >= faults * 0.8
+    )
+
+
+def run(seed: int, faults: int, directory: Path) -> dict[str, object]:
+    """One run; the figures."""
+    chaos = Chaos(directory, seed)
+    try:
+        return {"seed": seed} | chaos.run(faults)
+    finally:
+        chaos.close()
+
+
+def main() -> int:
+    """Run, print the figures, and say whether all held."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--faults", type=int, default=20)
+    arguments = parser.parse_args()
+    directory = Path(tempfile.mkdtemp(prefix="thewall-chaos-"))
+    print(f"logs are in {directory}", file=sys.stderr)
+    figures = run(arguments.seed, arguments.faults, directory)
+    print(json.dumps(figures))
+    return 0 if held(figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

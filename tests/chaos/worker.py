@@ -1,0 +1,52 @@
+"""A worker that kills itself with SIGKILL at a chosen point of a batch's life.
+
+`python -m tests.chaos.worker POINT ROUND`: at that point of that round of sending.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from streams.app import run_worker
+from streams.batching import Output
+from streams.batching.transport import BatchConsumer
+from streams.settings import load_settings
+
+POINTS = ("half-sent", "sent", "before-commit")
+
+
+def die_now() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(point: str, at_round: int) -> None:
+    """Make the worker die."""
+    rounds = 0
+    send_round = Output._send_round
+    commit = BatchConsumer._commit_offsets
+
+    def counted(self, messages):
+        nonlocal rounds
+        rounds += 1
+        if rounds == at_round and point == "half-sent":
+            # Messages, or rows on their way to the changelog: the first half gets there.
+            send_round(self, messages[: len(messages) // 2])
+            die_now()
+        send_round(self, messages)
+        if rounds == at_round and point == "sent":
+            die_now()
+
+    async def before_commit(self, *args, **kwargs):
+        if rounds >= at_round and point == "before-commit":
+            die_now()
+        return await commit(self, *args, **kwargs)
+
+    Output._send_round = counted
+    BatchConsumer._commit_offsets = before_commit
+
+
+if __name__ == "__main__":
+    arm(sys.argv[1], int(sys.argv[2]))
+    run_worker(load_settings())

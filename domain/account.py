@@ -72,12 +72,14 @@ class WallAccount:
         Raises:
             KeyError: The wall has no such profile.
         """
-        feet = self._profile(profile).curve.feet_by(day)
-        return feet * self.material.yd3_per_ft * self.material.gd_per_yd3
+        return self._gd(self._profile(profile).curve.feet_by(day))
 
     def wall_cost_by(self, day: int) -> int:
         """Cost of all profiles by the end of a day, in gold dragons."""
-        return sum(self.cost_by(account.profile, day) for account in self.profiles)
+        return self._gd(sum(account.curve.feet_by(day) for account in self.profiles))
+
+    def _gd(self, feet: int) -> int:
+        return feet * self.material.yd3_per_ft * self.material.gd_per_yd3
 
     def _profile(self, number: int) -> ProfileAccount:
         for account in self.profiles:

@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass
 
 from domain.rules import FULL_HEIGHT_FT, MAX_PROFILE, MAX_SECTIONS
-from domain.wall import InvalidWall, checked_heights
+from domain.wall import InvalidWall, checked_heights, shown
 
 _WORD = re.compile(r"[^ \t]+")
-_NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +72,20 @@ def _heights(words: str, line: int, problems: list[Problem]) -> bytes:
             what = f"more than {MAX_SECTIONS:,} sections; a profile has 1 to {MAX_SECTIONS:,}"
             problems.append(Problem(line, column, what))
             break
-        what = _problem_of(word[0])
-        if what:
-            problems.append(Problem(line, column, what))
-        else:
-            heights.append(int(word[0]))
+        try:
+            heights.append(_height(word[0]))
+        except InvalidWall as error:
+            problems.append(Problem(line, column, str(error)))
     return b"" if len(problems) > before else checked_heights(heights)
 
 
-def _problem_of(word: str) -> str:
+def _height(word: str) -> int:
     right = f"heights are whole numbers 0..{FULL_HEIGHT_FT}"
-    if not _NUMBER.fullmatch(word):
-        shown = ascii(word if len(word) <= 20 else f"{word[:17]}...")
-        return f"{shown} is not a height; {right}"
-    if int(word) > FULL_HEIGHT_FT:
-        return f"height {int(word)} is above the wall's {FULL_HEIGHT_FT} ft; {right}"
-    return ""
+    if not (word.isascii() and word.isdecimal()):
+        raise InvalidWall(f"{shown(word)} is not a height; {right}")
+    digits = word.lstrip("0") or "0"
+    # Counted first: an integer of thousands of digits can't be read.
+    if len(digits) > len(str(FULL_HEIGHT_FT)) or int(digits) > FULL_HEIGHT_FT:
+        above = digits if len(digits) <= 20 else "of more than 20 digits"
+        raise InvalidWall(f"height {above} is above the wall's {FULL_HEIGHT_FT} ft; {right}")
+    return int(digits)

@@ -47,6 +47,10 @@ class Curve:
         """Feet added over all days."""
         return self.feet_by(self.last_day())
 
+    def first_day(self) -> int:
+        """First day of work; 0 if there is none."""
+        return self.steps[0][0] if self.steps else 0
+
     def last_day(self) -> int:
         """Last day of work; 0 if there is none."""
         return self.steps[-1][0] - 1 if self.steps else 0

@@ -26,11 +26,13 @@ class Material:
     gd_per_yd3: int
 
 
+DEFAULT_MATERIAL = "ice"
+
 MATERIALS: Mapping[str, Material] = {
     material.name: material
     for material in (
         # Source: the exercise, "each foot uses 195 cubic yards, each costs 1,900 gold dragons".
-        Material("ice", yd3_per_ft=195, gd_per_yd3=1_900),
+        Material(DEFAULT_MATERIAL, yd3_per_ft=195, gd_per_yd3=1_900),
         # Twice the volume, as fresh snow settles; cheap, as it falls by itself.
         Material("packed-snow", yd3_per_ft=390, gd_per_yd3=240),
     )

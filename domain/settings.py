@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from domain.materials import DEFAULT_MATERIAL
 from domain.materials import material as material_named
 from domain.modes import mode as mode_named
 from domain.rules import MAX_CREWS
-from domain.wall import InvalidWall
+from domain.wall import InvalidWall, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Settings:
 
     mode: str = "crew-per-section"
     crews: int | None = None
-    material: str = "ice"
+    material: str = DEFAULT_MATERIAL
 
 
 def checked_settings(mode: str, crews: int | None, material: str) -> Settings:
@@ -38,12 +39,14 @@ def checked_settings(mode: str, crews: int | None, material: str) -> Settings:
     if not needs_crews and crews is not None:
         raise InvalidWall(f"mode {mode} has no pool of crews; leave the number of crews out")
     if crews is not None and (type(crews) is not int or not 1 <= crews <= MAX_CREWS):
-        raise InvalidWall(f"{crews} crews are no pool; it has 1 to {MAX_CREWS:,}")
+        raise InvalidWall(
+            f"number of crews {shown(crews)} is not a whole number from 1 to {MAX_CREWS:,}"
+        )
     return Settings(mode, crews, material)
 
 
 def settings_for(
-    crews: int | None = None, material: str = "ice", mode: str | None = None
+    crews: int | None = None, material: str = DEFAULT_MATERIAL, mode: str | None = None
 ) -> Settings:
     """The settings that are meant where the mode is left open: a pool if crews are given.
 

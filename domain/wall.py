@@ -51,34 +51,37 @@ def checked_profile_number(number: int) -> int:
     """
     if type(number) is not int or not 1 <= number <= MAX_PROFILE:
         raise InvalidWall(
-            f"profile {_shown(number)} is not a whole number from 1 to {MAX_PROFILE:,}"
+            f"profile {shown(number)} is not a whole number from 1 to {MAX_PROFILE:,}"
         )
     return number
 
 
-def checked_heights(heights: Sequence[object]) -> bytes:
+def checked_heights(heights: Sequence[object], where: str = "") -> bytes:
     """A profile's starting heights, one byte a section.
 
     Args:
         heights: Starting height of each section, in feet, in the order of the sections.
+        where: What the heights are of, to begin messages with, as `profile 3`.
 
     Raises:
         InvalidWall: There are none or too many, or one is not a whole number 0..30.
     """
+    place = f"{where}: " if where else ""
     if not 1 <= len(heights) <= MAX_SECTIONS:
         raise InvalidWall(
-            f"the profile has {len(heights):,} sections; a profile has 1 to {MAX_SECTIONS:,}"
+            f"{place}the profile has {len(heights):,} sections; a profile has 1 to {MAX_SECTIONS:,}"
         )
     for section, height in enumerate(heights, start=1):
         if type(height) is not int or not 0 <= height <= FULL_HEIGHT_FT:
             raise InvalidWall(
-                f"section {section} has height {_shown(height)}; heights are whole numbers "
+                f"{place}section {section} has height {shown(height)}; heights are whole numbers "
                 f"0..{FULL_HEIGHT_FT}, in feet"
             )
     return bytes(heights)  # type: ignore[arg-type]
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A wrong value as messages quote it: short, and in ASCII without control characters."""
     # An integer of thousands of digits refuses to become a string.
     if isinstance(value, int) and abs(value) >= 10**20:
         return "of more than 20 digits"

@@ -23,7 +23,9 @@ SCOPE = Scope.EARLIER
 
 def plan(profiles: Mapping[int, bytes], crews: int | None) -> Plan:
     """Crews 1..N, each taking the next section when it is free."""
-    count = crews or 1
+    unfinished = sum(len(heights) - heights.count(FULL_HEIGHT_FT) for heights in profiles.values())
+    # Crews beyond the sections never get one: a pool of a million costs no more than it builds.
+    count = min(crews or 1, unfinished)
     names = [str(number) for number in range(count + 1)]
     # Day on which a crew is free, then its number, in one integer: cheap to compare, and the
     # lower number first among those that are free on a day. Ascending, so a heap as it stands.
@@ -38,5 +40,5 @@ def plan(profiles: Mapping[int, bytes], crews: int | None) -> Plan:
                 heapreplace(free, free[0] + days * step)
                 tasks.append(Task(profile, section, names[crew], first_day, days, False))
         plans[profile] = ProfilePlan(profile, tasks)
-    relieved = {names[entry % step]: entry // step for entry in free if entry // step > 1}
+    relieved = {names[entry % step]: entry // step for entry in free}
     return Plan(plans, relieved)

@@ -48,6 +48,26 @@ def test_what_is_no_height_is_said_in_a_short_line(word):
     assert "\x1b" not in str(raised.value)
 
 
+@pytest.mark.parametrize("number", ["31", "099", "99999", "9" * 5000, "9" * 1_000_000])
+def test_a_height_above_the_wall_is_said_to_be_above_it_however_long(number):
+    with pytest.raises(InvalidConfig, match="is above the wall's 30 ft") as raised:
+        parse_profiles(number)
+    assert len(str(raised.value)) < 150
+
+
+def test_zeros_before_a_height_do_not_change_it():
+    assert parse_profiles("007 " + "0" * 5000) == {1: bytes([7, 0])}
+
+
+@pytest.mark.parametrize("word", ["\U0001f600" * 30, "0" * 1_000_000 + "x", "\ud800", "1\x0c2"])
+def test_a_word_of_any_characters_is_quoted_short_and_escaped(word):
+    with pytest.raises(InvalidConfig, match="is not a height") as raised:
+        parse_profiles(word)
+    assert len(str(raised.value)) < 150
+    assert str(raised.value).isascii()
+    assert str(raised.value).isprintable()
+
+
 def test_more_than_2000_sections_are_an_error_where_they_begin():
     assert problems("1 " * 2001) == [(1, 4001)]
 

@@ -12,12 +12,17 @@ from hypothesis import strategies as st
 
 from domain import modes
 from domain.account import account
-from domain.daily import curve_of
 from domain.materials import MATERIALS, Material
 from domain.planning import plan_wall
 from domain.rules import FULL_HEIGHT_FT
 from domain.settings import Settings, settings_for
-from domain.wall import InvalidWall, Wall, checked_heights, checked_wall_id
+from domain.wall import (
+    InvalidWall,
+    Wall,
+    checked_heights,
+    checked_profile_number,
+    checked_wall_id,
+)
 
 EXERCISE = {1: bytes([21, 25, 28]), 2: bytes([17]), 3: bytes([17, 22, 17, 19, 17])}
 
@@ -92,10 +97,27 @@ def by_the_day(wall: dict[int, bytes], crews: int):
     return taken
 
 
-@given(walls, st.integers(1, 9))
+@given(walls, st.integers(1, 9) | st.just(80))
 def test_the_pools_order_is_that_of_the_contract(wall, crews):
     planned = [tuple(task[:5]) for task in tasks_of(settings_for(crews), wall)]
     assert planned == by_the_day(wall, crews)
+
+
+@given(walls, st.integers(1, 9) | st.just(80))
+def test_no_crew_idles_while_a_section_waits(wall, crews):
+    tasks = tasks_of(settings_for(crews), wall)
+    at_work = Counter(task.first_day + day for task in tasks for day in range(task.days))
+    for task in tasks:
+        assert all(at_work[day] == crews for day in range(1, task.first_day))
+
+
+@given(walls, st.integers(1, 9) | st.just(80))
+def test_a_pool_relieves_each_crew_that_worked_and_no_other(wall, crews):
+    last_day = {}
+    for _, _, crew, first_day, days in by_the_day(wall, crews):
+        last_day[crew] = first_day + days - 1
+    relieved = plan_wall(settings_for(crews), wall).relieved
+    assert relieved == {crew: day + 1 for crew, day in last_day.items()}
 
 
 @given(walls, st.sampled_from([Settings("crew-per-section"), Settings("crew-per-profile"),
@@ -153,15 +175,6 @@ def test_in_a_pool_a_profile_does_not_change_those_before_it(wall, crews, extra)
     assert all(after[number] == plan for number, plan in before.items())
 
 
-def test_a_curve_without_work_is_empty():
-    curve = curve_of([])
-    assert (curve.last_day(), curve.feet(), list(curve.rows())) == (0, 0, [])
-
-
-def test_days_between_stretches_of_work_have_no_row():
-    assert [day for day, _, _ in curve_of([(1, 2), (5, 1)]).rows()] == [1, 2, 5]
-
-
 @pytest.mark.parametrize("crews", [20, None])
 def test_a_wall_of_100_profiles_of_2000_sections_is_planned_well_under_a_second(crews):
     random = Random(1)
@@ -169,6 +182,27 @@ def test_a_wall_of_100_profiles_of_2000_sections_is_planned_well_under_a_second(
     begun = time.process_time()
     plan_wall(settings_for(crews), wall)
     assert time.process_time() - begun < 1
+
+
+def test_a_pool_of_a_million_crews_costs_no_more_than_the_sections_it_builds():
+    begun = time.process_time()
+    for _ in range(100):
+        plan_wall(settings_for(1_000_000), EXERCISE)
+    assert time.process_time() - begun < 1
+
+
+def test_a_wall_without_profiles_has_an_empty_account():
+    result = account(Wall("w", settings_for(3), {}))
+    assert (result.days, result.ice, result.cost, result.profiles) == (0, 0, 0, [])
+    assert result.wall_cost_by(1) == 0
+
+
+def test_an_account_leaves_the_days_out_if_told_so():
+    result = account(Wall("w", settings_for(), {1: bytes([29])}))
+    assert result.as_json(daily=False) == {
+        "wall": "w", "crews": None, "days": 1, "ice": 195, "cost": 370_500,
+        "profiles": [{"profile": 1, "sections": 1, "days": 1, "ice": 195, "cost": 370_500}],
+    }  # fmt: skip
 
 
 def test_another_material_is_one_entry(monkeypatch):
@@ -194,6 +228,8 @@ def test_another_mode_is_one_file(tmp_path, monkeypatch):
     ("wrong", "words"),
     [
         (lambda: settings_for(0), "1 to 1,000,000"),
+        (lambda: settings_for(10**5000), "more than 20 digits"),
+        (lambda: settings_for(True), "number of crews True"),
         (lambda: settings_for(material="gold"), "there is ice"),
         (lambda: settings_for(mode="crew-pool"), "needs a number of crews"),
         (lambda: settings_for(3, mode="crew-per-section"), "has no pool"),
@@ -205,6 +241,10 @@ def test_another_mode_is_one_file(tmp_path, monkeypatch):
         (lambda: checked_heights([1, True]), "section 2 has height True"),
         (lambda: checked_heights([31]), "section 1 has height 31"),
         (lambda: checked_heights([10**5000]), "more than 20 digits"),
+        (lambda: checked_heights([1, 31], "profile 3"), "^profile 3: section 2 has height 31"),
+        (lambda: checked_heights([], "profile 3"), "^profile 3: the profile has 0 sections"),
+        (lambda: checked_profile_number(0), "1 to 1,000,000"),
+        (lambda: checked_profile_number(True), "profile True"),
         (lambda: checked_heights([1.0]), "whole numbers"),
     ],
 )

@@ -35,7 +35,8 @@ class _Delivery:
     """Messages on their way: what is left to send, and who waits for it."""
 
     def __init__(self, phases: Sequence[Sequence[Message]], done: asyncio.Future[None]) -> None:
-        self.phases = deque(phase for phase in phases if phase)
+        # Empty ones too: a delivery must not overtake, phase by phase, one that came before it.
+        self.phases = deque(phases)
         self.done = done
 
 
@@ -82,13 +83,13 @@ class Output(Service):
 
         Args:
             phases: Messages to send, each phase after the one before it is acknowledged. Calls
-                are served in order: two messages of one phase number keep theirs.
+                are served in order: no phase of a call overtakes the same phase of one before.
 
         Raises:
             LostMessage: The broker refused a message or did not take it in time.
         """
         delivery = _Delivery(phases, asyncio.get_running_loop().create_future())
-        if not delivery.phases:
+        if not any(phases):
             return
         self._waiting.append(delivery)
         self._wake.set()
@@ -104,7 +105,8 @@ class Output(Service):
             in_round = list(self._waiting)
             messages = [message for d in in_round for message in d.phases.popleft()]
             try:
-                await asyncio.to_thread(self._send_round, messages)
+                if messages:
+                    await asyncio.to_thread(self._send_round, messages)
             except LostMessage as error:
                 for delivery in self._waiting:
                     if not delivery.done.done():

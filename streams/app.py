@@ -55,6 +55,8 @@ def create_app(settings: Settings) -> BatchApp:
         reply_create_topic=False,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=4 * 1024 * 1024,
+        # A group that was formed during an outage without some topic forms again when it is back.
+        consumer_metadata_max_age_ms=5_000,
         broker_max_poll_records=16_384,
         broker_commit_interval=1.0,
         broker_session_timeout=settings.session_timeout_s,

@@ -55,6 +55,7 @@ class BatchApp(faust.App):
         self.output = output
         self.on_batch = on_batch
         self._watchdog: Watchdog | None = None
+        self._sources: list[str] = []
 
     def watch(self, bootstrap_servers: str, patience_s: float) -> None:
         """End the process if it has lag and makes no progress for so long, in seconds."""
@@ -63,11 +64,17 @@ class BatchApp(faust.App):
         )
 
     def _assigned(self) -> list[tuple[str, int]]:
-        changelogs = self.tables.changelog_topics
-        return [
+        assigned = [
             (tp.topic, tp.partition)
             for tp in self.consumer.assignment()
-            if tp.topic not in changelogs
+            if tp.topic in self._sources
+        ]
+        # After an outage a group may have been formed before the broker knew its topics, with
+        # nothing for anybody: who has nothing looks after all.
+        return assigned or [
+            (topic, partition)
+            for topic in self._sources
+            for partition in range(self.conf.topic_partitions)
         ]
 
     def _recovered(self) -> dict[Any, int]:
@@ -119,6 +126,7 @@ class BatchApp(faust.App):
             weight: Weight of a record; without it, batches come as they were fetched.
             limit: Batches are cut so that none weighs more, unless it is a single record.
         """
+        self._sources += topics
         channel = self.topic(*topics, key_serializer="raw", value_serializer="raw", acks=True)
 
         def decorate(work: Callable[[Batches], Awaitable[None]]) -> Any:

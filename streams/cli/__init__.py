@@ -6,6 +6,7 @@ go to standard error.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from domain.wall import InvalidWall
 from streams.cli import read, replay, stack, submit, topics, worker
+from streams.cli.display import printable
 from streams.client import ClientError
 from streams.devstack import StackError
 from streams.devstack.artifacts import FetchError
@@ -67,6 +69,9 @@ for group in (stack, worker, submit, read, topics, replay):
 
 def main() -> None:
     """Run the command line, with errors that are foreseen as one sentence on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an ASCII terminal has no cubic yards
     try:
         app()
     except EXPECTED as error:
@@ -80,5 +85,5 @@ def main() -> None:
 
 
 def _fail(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201
+    print(printable(text), file=sys.stderr)  # noqa: T201
     sys.exit(1)

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from domain.config import parse_profiles
+from domain.materials import MATERIALS
+from domain.modes import modes
 from domain.rules import DEFAULT_WALL
 from domain.settings import settings_for
 from domain.wall import InvalidWall, Wall, checked_wall_id
@@ -44,10 +46,12 @@ CrewsOption = Annotated[
     int | None,
     typer.Option("--crews", help="Crews in a pool; without it, a crew per section.", min=1),
 ]
-MaterialOption = Annotated[str, typer.Option("--material", help="Building material.")]
+MaterialOption = Annotated[str, typer.Option("--material", help=f"{', '.join(MATERIALS)}.")]
 ModeOption = Annotated[
     str | None,
-    typer.Option("--mode", help="Simulation mode; follows from --crews if not given."),
+    typer.Option(
+        "--mode", help=f"{', '.join(sorted(modes()))}; follows from --crews if not given."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

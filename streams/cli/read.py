@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from domain.account import account
 from domain.rules import DEFAULT_WALL
-from streams.cli.display import OUT, note, print_json, print_table
+from streams.cli.display import OUT, fits, note, print_json, print_table
 from streams.cli.options import (
     AsJson,
     ConfigFile,
@@ -24,6 +24,9 @@ from streams.cli.options import (
 from streams.client import Client
 from streams.settings import load_settings
 
+if TYPE_CHECKING:
+    from streams.avro import Record
+
 # Profiles and days that still make a table to look at.
 WIDEST_TABLE = 8
 LONGEST_TABLE = 40
@@ -33,9 +36,12 @@ Day = Annotated[int, typer.Argument(metavar="DAY", help="Day, from 1.", min=1)]
 
 
 def day(name: WallName, profile: ProfileNumber, day: Day, as_json: AsJson = False) -> None:
-    """Show what a profile used on a day, and its cost by the end of the day."""
+    """Show what a profile used on a day, and its cost by the end of the day.
+
+    A day without work has no ice and no cost of its own, and the cost so far.
+    """
     client = Client(load_settings())
-    client.profile_overview(name, profile)
+    found = client.profile_overview(name, profile)
     rows = client.daily(name, profile).get(profile, [])
     before = [row for row in rows if row["day"] <= day]
     on_day = before[-1] if before and before[-1]["day"] == day else None
@@ -51,7 +57,9 @@ def day(name: WallName, profile: ProfileNumber, day: Day, as_json: AsJson = Fals
         print_json(result)
     else:
         title = f"wall {name}, profile {profile}"
-        print_table(title, DAILY_TITLES, [[result[field] for field in DAILY_FIELDS]])
+        row = [str(day), *(result[field] for field in DAILY_FIELDS[1:])]
+        print_table(title, DAILY_TITLES, [row])
+        note_what_is_building(found)
 
 
 DAILY_TITLES = ("day", "ice (yd³)", "cost (GD)", "cost so far (GD)")
@@ -66,9 +74,17 @@ def overview(
     daily: Annotated[bool, typer.Option("--daily", help="Include a row for each day.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the totals of a wall or of one profile; while a change is being built, the last ones."""
+    """Show the totals of a wall or of one profile.
+
+    With --day, ice and cost are what was used and spent by the end of that day; sections and days
+    stay those of the whole plan. While a newer plan is being built, the amounts are those of the
+    last complete one.
+    """
     client = Client(load_settings())
-    result = overview_object(client, name, profile=profile, day=day, daily=daily)
+    found = (
+        client.wall_overview(name) if profile is None else client.profile_overview(name, profile)
+    )
+    result = overview_object(client, found, day=day, daily=daily)
     if as_json:
         print_json(result)
         return
@@ -76,30 +92,41 @@ def overview(
         result = {"wall": name, "crews": None, "profiles": [result]} | {
             field: result[field] for field in ("days", "ice", "cost")
         }
-    state = client.wall_overview(name)["state"]
     print_account(result, day)
-    if state != "COMPLETE":
-        note("a change is being built: these are the amounts of the last complete plan")
+    note_what_is_building(found)
+
+
+def note_what_is_building(found: Record) -> None:
+    """Say so if the amounts of a wall's or profile's overview are not of its latest plan."""
+    parts = [found] if "profile" in found else list(found["profiles"].values())
+    first = [str(part["profile"]) for part in parts if part["version"] < 0]
+    if first:
+        note(f"being built for the first time, with no amounts yet: profile {', '.join(first)}")
+    if any(p["state"] != "COMPLETE" and p["version"] >= 0 for p in parts) or (
+        found["state"] != "COMPLETE" and not first
+    ):
+        note("a newer plan is being built: these are the amounts of the last complete one")
 
 
 def overview_object(
     client: Client,
-    wall: str,
+    found: Record,
     *,
-    profile: int | None = None,
     day: int | None = None,
     daily: bool = False,
 ) -> dict[str, Any]:
     """The overview as the JSON object that `compute` prints too; with a profile, its part.
 
     With a day, `ice` and `cost` are the amounts by the end of the day, and `day` names it.
+
+    Args:
+        client: Reads the daily rows.
+        found: What `Client.wall_overview` or `Client.profile_overview` has found.
+        day: Leave out what comes after this day.
+        daily: Include the daily rows.
     """
-    if profile is None:
-        found = client.wall_overview(wall)
-        profiles = found["profiles"]
-    else:
-        found = client.profile_overview(wall, profile)
-        profiles = {profile: found}
+    wall, profile = found["wall"], found.get("profile")
+    profiles = found["profiles"] if profile is None else {profile: found}
     rows = client.daily(wall, profile) if daily or day is not None else {}
     parts = []
     for number, totals in profiles.items():
@@ -146,20 +173,14 @@ def print_account(result: dict[str, Any], day: int | None = None) -> None:
     profiles = result["profiles"]
     daily = {p["profile"]: {row["day"]: row["ice"] for row in p.get("daily", ())} for p in profiles}
     days = sorted({day for rows in daily.values() for day in rows})
-    if days and len(profiles) <= WIDEST_TABLE:
-        shown = days[:LONGEST_TABLE]
-        print_table(
-            f"wall {result['wall']}{crews}: ice by day (yd³)",
-            ["day", *(f"profile {number}" for number in daily), "all"],
-            [
-                [
-                    str(d),
-                    *(daily[n].get(d, 0) for n in daily),
-                    sum(r.get(d, 0) for r in daily.values()),
-                ]
-                for d in shown
-            ],
-        )
+    shown = days[:LONGEST_TABLE]
+    columns = ["day", *(f"profile {number}" for number in daily), "all"]
+    rows = [
+        [str(d), *(r.get(d, 0) for r in daily.values()), sum(r.get(d, 0) for r in daily.values())]
+        for d in shown
+    ]
+    if days and len(profiles) <= WIDEST_TABLE and fits(columns, rows):
+        print_table(f"wall {result['wall']}{crews}: ice by day (yd³)", columns, rows)
         if len(days) > len(shown):
             note(f"… and {len(days) - len(shown):,} more days; --json has them all")
         OUT.print()

@@ -50,7 +50,7 @@ def submit(
             client.wait_until_built(
                 submitted, timeout, lambda done, of: update("building profiles", done, of)
             )
-        built = overview_object(client, wall, daily=True)
+        built = overview_object(client, client.wall_overview(wall), daily=True)
         if as_json:
             print_json(built)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import sys
@@ -12,10 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from streams.avro import BadRecord
-from streams.avro import register as register_schemas
 from streams.cli.display import note, print_json, print_table
 from streams.cli.options import AsJson
-from streams.client import ANSWER_S, Client
+from streams.client import ANSWER_S, Client, partitions_there, register_schemas
 from streams.settings import load_settings
 from streams.topics import FOREVER, Topic, Topics, create_topics
 
@@ -25,8 +23,9 @@ DAY_MS = 24 * 60 * 60 * 1000
 def topics(as_json: AsJson = False) -> None:
     """Create the topics that are missing, register their schemas, and list them."""
     settings = load_settings()
-    listed = create_topics(settings)
-    register_schemas(settings.registry_url, [topic for topic, _ in listed], patience_s=ANSWER_S)
+    partitions_there(settings)  # a broker that is down is found here, in a sentence
+    listed = create_topics(settings, ANSWER_S)
+    register_schemas(settings, Topics.of(settings))
     if as_json:
         print_json(
             [
@@ -73,7 +72,11 @@ def consume(
         int | None, typer.Option("--max", help="Stop after so many records.", min=1)
     ] = None,
 ) -> None:
-    """Print a topic as JSON lines, from its beginning; bytes are printed in base64."""
+    """Print a topic as JSON lines, from its beginning to its end as it stands now.
+
+    Every topic of `thewall topics` can be read, changelogs included. Bytes, as those of a dead
+    letter, are printed in base64; a value that can't be decoded is printed with the reason.
+    """
     settings = load_settings()
     declared = _declared(topic, Topics.of(settings), settings.topic_prefix)
     client = Client(settings)
@@ -103,9 +106,8 @@ def _declared(name: str, all_topics: Topics, prefix: str) -> Topic:
 
 
 def _decoded(client: Client, topic: Topic, value: bytes) -> Any:
-    asyncio.run(client.codecs.resolve([value]))
     try:
-        return client.codecs.read(value, *topic.records)[1]
+        return client.decode(topic, value)
     except BadRecord as error:
         return {"undecodable": str(error), "bytes": value}
 

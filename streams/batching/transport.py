@@ -54,9 +54,21 @@ class BatchConsumer(driver.Consumer):
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
-        """Seek to the committed offsets; what a fetch under way brings is from before."""
+        """Seek to the committed offsets; what a fetch under way brings is from before.
+
+        Faust leaves a partition without a committed offset where it stands: what was fetched of
+        it and dropped would never be read again.
+        """
         self._seeks += 1
         await super().perform_seek()
+        uncommitted = [
+            tp
+            for tp in self.assignment()
+            if not self._is_changelog_tp(tp) and not self._committed_offset[tp]
+        ]
+        if uncommitted:
+            earliest = await self.earliest_offsets(*uncommitted)
+            await self.seek_wait({tp: offset or 0 for tp, offset in earliest.items()})
         self._seeks += 1
 
     async def _getmany(

@@ -16,7 +16,7 @@ from mode.utils.futures import notify
 from streams.batching.records import RecordBatch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator
 
     import aiokafka
     from faust.types import TP, Message
@@ -161,11 +161,6 @@ class BatchConsumer(driver.Consumer):
     def _should_commit(self, tp: TP, offset: int) -> bool:
         committed = self._committed_offset[tp]
         return committed is None or offset > committed
-
-    @property
-    def committable(self) -> Mapping[TP, int]:
-        """Per partition, the offset before which everything is done."""
-        return self._done
 
 
 class BatchTransport(driver.Transport):

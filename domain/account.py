@@ -114,7 +114,7 @@ def account(wall: Wall) -> WallAccount:
     used = material(wall.settings.material)
     profiles = []
     for number, plan in plan_wall(wall.settings, wall.profiles).profiles.items():
-        curve = curve_of((task.first_day, task.days) for task in plan.tasks)
+        curve = curve_of(zip(plan.first_days, plan.days, strict=True))
         ice = curve.feet() * used.yd3_per_ft
         profiles.append(
             ProfileAccount(

@@ -24,7 +24,7 @@ class Curve:
 
     steps: tuple[tuple[int, int], ...] = ()
 
-    def _spans(self) -> Iterator[tuple[int, int, int]]:
+    def spans(self) -> Iterator[tuple[int, int, int]]:
         """(first day, day after the last, sections at work) for each stretch with work."""
         at_work, since = 0, 0
         for day, change in self.steps:
@@ -58,7 +58,7 @@ class Curve:
     def rows(self) -> Iterator[tuple[int, int, int]]:
         """(day, feet of the day, feet by the end of the day) for each day with work, in order."""
         by_now = 0
-        for first, after, at_work in self._spans():
+        for first, after, at_work in self.spans():
             feet = at_work * FEET_PER_DAY
             for day in range(first, after):
                 by_now += feet
@@ -90,7 +90,31 @@ class DailyRow(NamedTuple):
     cumulative_cost: int
 
 
+class DailyColumns(NamedTuple):
+    """The rows of all days with work, in columns, side by side; the fields are those of a row."""
+
+    days: list[int]
+    ice: list[int]
+    cost: list[int]
+    cumulative_cost: list[int]
+
+
+def daily_columns(curve: Curve, material: Material) -> DailyColumns:
+    """What a profile used on each day with work, in order."""
+    columns = DailyColumns([], [], [], [])
+    by_now = 0
+    for first, after, at_work in curve.spans():
+        ice = at_work * FEET_PER_DAY * material.yd3_per_ft
+        cost = ice * material.gd_per_yd3
+        count = after - first
+        columns.days.extend(range(first, after))
+        columns.ice.extend([ice] * count)
+        columns.cost.extend([cost] * count)
+        columns.cumulative_cost.extend(by_now + cost * day for day in range(1, count + 1))
+        by_now += cost * count
+    return columns
+
+
 def daily_rows(curve: Curve, material: Material) -> list[DailyRow]:
     """A row for each day with work, in order."""
-    yd3, gd = material.yd3_per_ft, material.yd3_per_ft * material.gd_per_yd3
-    return [DailyRow(day, feet * yd3, feet * gd, by_now * gd) for day, feet, by_now in curve.rows()]
+    return [DailyRow(*row) for row in zip(*daily_columns(curve, material), strict=True)]

@@ -32,10 +32,38 @@ class Task(NamedTuple):
 
 @dataclass(slots=True)
 class ProfilePlan:
-    """The tasks of one profile, in section order; a finished section has none."""
+    """The tasks of one profile, in section order; a finished section has none.
+
+    Kept in columns, side by side, because there are as many as sections: the fields are those of
+    `Task`.
+    """
 
     profile: int
-    tasks: list[Task] = field(default_factory=list)
+    sections: list[int] = field(default_factory=list)
+    crews: list[str] = field(default_factory=list)
+    first_days: list[int] = field(default_factory=list)
+    days: list[int] = field(default_factory=list)
+    relieves: list[bool] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        """Number of tasks."""
+        return len(self.sections)
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks, one by one."""
+        columns = zip(
+            self.sections, self.crews, self.first_days, self.days, self.relieves, strict=True
+        )
+        return [Task(self.profile, *task) for task in columns]
+
+    def add(self, section: int, crew: str, first_day: int, days: int, *, relieves: bool) -> None:
+        """Add a task behind the others; the arguments are the fields of `Task`."""
+        self.sections.append(section)
+        self.crews.append(crew)
+        self.first_days.append(first_day)
+        self.days.append(days)
+        self.relieves.append(relieves)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import struct
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import resources
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import fastavro
 from confluent_kafka.schema_registry import (
@@ -29,9 +29,12 @@ from tenacity import (
     wait_exponential,
 )
 
+from streams.columns import compile_decoder, compile_encoder
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from streams.columns import Decoder, Encoder
     from streams.topics import Topic
 
 Record: TypeAlias = dict[str, Any]
@@ -55,16 +58,19 @@ class Codec:
 
     Attributes:
         name: The record's name, as in `schemas/<name>.avsc`.
-        text: The schema as JSON text.
-        schema_id: The id that the registry gave it.
+        schema_id: The id that the registry gave its schema.
+        header: What each of its records begins with.
     """
 
-    def __init__(self, name: str, text: str, schema_id: int) -> None:
+    def __init__(self, name: str, schema_id: int, codecs: Codecs) -> None:
         self.name = name
-        self.text = text
-        self.schema = fastavro.parse_schema(json.loads(text), named_schemas={})
         self.schema_id = schema_id
         self.header = struct.pack(">bI", 0, schema_id)
+        self._json = json.loads(load_schema(name))
+        self.schema = fastavro.parse_schema(self._json, named_schemas={})
+        self._codecs = codecs
+        self._encoders: dict[tuple[str, ...], Encoder] = {}
+        self._decoders: dict[int, Decoder] = {}
 
     def encode(self, record: Record) -> bytes:
         """The record in wire format."""
@@ -74,10 +80,32 @@ class Codec:
         return out.getvalue()
 
     def decode(self, data: bytes) -> Record:
-        """A record that this codec encoded; what came from outside goes through `Codecs.read`."""
+        """A record that this codec encoded, or an earlier version of it.
+
+        Raises:
+            BadRecord: It is neither.
+        """
+        if not data.startswith(self.header):
+            return self._codecs.read(data, self.name)[1]
         body = io.BytesIO(data)
         body.seek(HEADER_BYTES)
         return fastavro.schemaless_reader(body, self.schema, None)  # type: ignore[return-value]
+
+    def encoder(self, *columns: str) -> Encoder:
+        """Encodes many records that differ in these fields: see `columns.compile_encoder`."""
+        encoder = self._encoders.get(columns)
+        if encoder is None:
+            encoder = compile_encoder(self._json, self.header, columns)
+            self._encoders[columns] = encoder
+        return encoder
+
+    def decoder(self, in_common: int) -> Decoder:
+        """Decodes many records that begin alike: see `columns.compile_decoder`."""
+        decoder = self._decoders.get(in_common)
+        if decoder is None:
+            decoder = compile_decoder(self._json, self.header, in_common)
+            self._decoders[in_common] = decoder
+        return decoder
 
 
 def load_schema(name: str) -> str:
@@ -114,16 +142,35 @@ def _is_empty(schema: Any) -> bool:
     return bool(schema == "null")
 
 
+class _Writer(NamedTuple):
+    """A schema that records were written with.
+
+    Attributes:
+        name: Its name without the namespace; empty if it is none of our records.
+        full_name: Its name as it stands.
+        schema: The schema; None if it can't be read with.
+        reader: Our version of it; None if it is that.
+        problem: Why it can't be read with; empty if it can.
+    """
+
+    name: str = ""
+    full_name: str = ""
+    schema: Any = None
+    reader: Any = None
+    problem: str = ""
+
+
 class Codecs:
     """The codecs of all records, and the schemas that others have written with."""
 
     def __init__(self, ids: dict[str, int], client: SchemaRegistryClient | None = None) -> None:
         """Make codecs under the registry's ids; without a client, foreign schemas are unknown."""
-        self.by_name = {name: Codec(name, load_schema(name), id_) for name, id_ in ids.items()}
+        self.by_name = {name: Codec(name, id_, self) for name, id_ in ids.items()}
         self._client = client
-        # Schemas by id: ours at once, others as they come; a string says why one is refused.
-        self._writers: dict[int, Any] = {
-            codec.schema_id: codec.schema for codec in self.by_name.values()
+        # By id: ours at once, others as they come.
+        self._writers: dict[int, _Writer] = {
+            codec.schema_id: _Writer(codec.name, f"{NAMESPACE}.{codec.name}", codec.schema)
+            for codec in self.by_name.values()
         }
 
     def __getitem__(self, name: str) -> Codec:
@@ -136,27 +183,36 @@ class Codecs:
     async def resolve(self, values: Iterable[bytes | None]) -> None:
         """Fetch the schemas that these values were written with and that are not yet known.
 
-        A registry that is down is not a bad record: this waits until it answers.
+        A registry that is down is not a bad record: this waits until it answers. So does `read`,
+        but it holds up whoever calls it.
         """
         # A view of a header that is no header reads as an id that nobody has: `read` explains it.
         ids = {int.from_bytes(v[1:HEADER_BYTES]) for v in values if v and v[:1] == b"\0"}
         for schema_id in ids - self._writers.keys():
-            if self._client is not None:
-                self._writers[schema_id] = await asyncio.to_thread(self._fetch, schema_id)
+            self._writers[schema_id] = await asyncio.to_thread(self._fetch, schema_id)
 
-    def _fetch(self, schema_id: int) -> Any:
+    def _fetch(self, schema_id: int) -> _Writer:
         client = self._client
+        absent = _Writer(problem=f"schema id {schema_id} is not in the registry")
         if client is None:
-            return f"schema id {schema_id} is not in the registry"
+            return absent
         try:
             text = _patiently(partial(client.get_schema, schema_id)).schema_str
-            return fastavro.parse_schema(json.loads(text or ""), named_schemas={})
+            schema: Any = fastavro.parse_schema(json.loads(text or ""), named_schemas={})
         except SchemaRegistryError as error:
             if error.http_status_code != 404:
                 raise
-            return f"schema id {schema_id} is not in the registry"
+            return absent
         except (ValueError, TypeError, fastavro.schema.SchemaParseException) as error:
-            return f"schema id {schema_id} is not an Avro schema: {error}"
+            return _Writer(problem=f"schema id {schema_id} is not an Avro schema: {error}")
+        if has_empty_items(schema):
+            return _Writer(problem=f"schema id {schema_id} has an array of items without bytes")
+        full_name = schema.get("name", "") if isinstance(schema, dict) else ""
+        name = full_name.removeprefix(f"{NAMESPACE}.")
+        ours = self.by_name.get(name) if name != full_name else None
+        if ours is None:
+            return _Writer(full_name=full_name, schema=schema)
+        return _Writer(name, full_name, schema, ours.schema)
 
     def read(self, data: bytes, *names: str) -> tuple[str, Record]:
         """Decode a record that came from outside, whatever version of its schema wrote it.
@@ -171,43 +227,41 @@ class Codecs:
         Raises:
             BadRecord: It is not one of these records in the registry's wire format.
         """
-        expected = " or ".join(names)
-        if len(data) < HEADER_BYTES:
-            raise BadRecord(
-                f"the value has {len(data)} bytes; a record starts with a zero byte and a 4-byte "
-                f"schema id, then the Avro body of {expected}"
-            )
-        if data[0] != 0:
-            raise BadRecord(
-                f"the value starts with byte {data[0]:#04x}; it must start with a zero byte, a "
-                f"4-byte schema id and the Avro body of {expected}"
-            )
+        if data[:1] != b"\0" or len(data) < HEADER_BYTES:
+            raise BadRecord(_no_header(data, names))
         schema_id = int.from_bytes(data[1:HEADER_BYTES])
-        writer = self._writers.get(schema_id, f"schema id {schema_id} is not in the registry")
-        if isinstance(writer, str):
-            raise BadRecord(f"{writer}; register the schema of {expected} and use its id")
-        full_name = writer.get("name", "") if isinstance(writer, dict) else ""
-        name = full_name.removeprefix(f"{NAMESPACE}.")
-        if name not in names or full_name == name:
+        writer = self._writers.get(schema_id)
+        if writer is None:
+            writer = self._writers[schema_id] = self._fetch(schema_id)
+        if writer.name not in names:
+            expected = " or ".join(names)
+            if writer.problem:
+                raise BadRecord(f"{writer.problem}; register the schema of {expected}, use its id")
             raise BadRecord(
-                f"schema id {schema_id} is of {full_name or 'no record'!s}; this topic takes "
+                f"schema id {schema_id} is of {writer.full_name or 'no record'}; this topic takes "
                 f"{expected}"
             )
-        if has_empty_items(writer):
-            raise BadRecord(f"schema id {schema_id} has an array of items without bytes")
         body = io.BytesIO(data)
         body.seek(HEADER_BYTES)
         try:
-            record = fastavro.schemaless_reader(body, writer, self.by_name[name].schema)
+            record = fastavro.schemaless_reader(body, writer.schema, writer.reader)
         except Exception as error:
             raise BadRecord(
-                f"the body is not Avro of {name}: {error or type(error).__name__}"
+                f"the body is not Avro of {writer.name}: {error or type(error).__name__}"
             ) from error
         if body.tell() != len(data):
             raise BadRecord(
-                f"{len(data) - body.tell()} bytes follow the Avro body of {name}; nothing may"
+                f"{len(data) - body.tell()} bytes follow the Avro body of {writer.name}; nothing "
+                "may"
             )
-        return name, record  # type: ignore[return-value]
+        return writer.name, record  # type: ignore[return-value]
+
+
+def _no_header(data: bytes, names: Iterable[str]) -> str:
+    expected = f"a zero byte, a 4-byte schema id and the Avro body of {' or '.join(names)}"
+    if len(data) < HEADER_BYTES:
+        return f"the value has {len(data)} bytes; a record is {expected}"
+    return f"the value starts with byte {data[0]:#04x}; it must start with {expected}"
 
 
 def _is_outage(error: BaseException) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.plan import Plan, ProfilePlan, Scope, Task
+from domain.plan import Plan, ProfilePlan, Scope
 from domain.rules import FULL_HEIGHT_FT
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ def plan(profiles: Mapping[int, bytes], crews: int | None) -> Plan:  # noqa: ARG
 
 
 def _plan_profile(number: int, heights: bytes) -> ProfilePlan:
-    tasks = []
+    plan = ProfilePlan(number)
     day = 1
     for section, height in enumerate(heights, start=1):
         if days := FULL_HEIGHT_FT - height:
-            tasks.append(Task(number, section, str(number), day, days, False))
+            plan.add(section, str(number), day, days, relieves=False)
             day += days
-    if tasks:
-        tasks[-1] = tasks[-1]._replace(relieves=True)
-    return ProfilePlan(number, tasks)
+    if plan.relieves:
+        plan.relieves[-1] = True
+    return plan

@@ -10,7 +10,7 @@ from __future__ import annotations
 from heapq import heapreplace
 from typing import TYPE_CHECKING
 
-from domain.plan import Plan, ProfilePlan, Scope, Task
+from domain.plan import Plan, ProfilePlan, Scope
 from domain.rules import FULL_HEIGHT_FT, MAX_CREWS
 
 if TYPE_CHECKING:
@@ -33,12 +33,16 @@ def plan(profiles: Mapping[int, bytes], crews: int | None) -> Plan:
     free = [step + number for number in range(1, count + 1)]
     plans: dict[int, ProfilePlan] = {}
     for profile, heights in profiles.items():
-        tasks: list[Task] = []
-        for section, height in enumerate(heights, start=1):
-            if days := FULL_HEIGHT_FT - height:
-                first_day, crew = divmod(free[0], step)
-                heapreplace(free, free[0] + days * step)
-                tasks.append(Task(profile, section, names[crew], first_day, days, False))
-        plans[profile] = ProfilePlan(profile, tasks)
+        days = [FULL_HEIGHT_FT - height for height in heights if height < FULL_HEIGHT_FT]
+        # The earliest of the free crews takes each section in turn, and is free after it.
+        starts = [divmod(heapreplace(free, free[0] + of_one * step), step) for of_one in days]
+        plans[profile] = ProfilePlan(
+            profile,
+            sections=[n for n, height in enumerate(heights, 1) if height < FULL_HEIGHT_FT],
+            crews=[names[crew] for _, crew in starts],
+            first_days=[first_day for first_day, _ in starts],
+            days=days,
+            relieves=[False] * len(days),
+        )
     relieved = {names[entry % step]: entry // step for entry in free}
     return Plan(plans, relieved)

@@ -7,7 +7,8 @@ instead of one for each section.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
 
 from streams import metrics
 from streams.avro import BadRecord
@@ -18,75 +19,120 @@ if TYPE_CHECKING:
     from streams.batching import BatchApp, Batches, BatchTable, RecordBatch, Rows
     from streams.pipeline import Pipeline
 
+ORDER_FIELDS = ("section", "crew", "first_day", "days", "relieves")
+ROW_FIELDS = ("version", "profile", "section", "busy_until", "relieved_on")
+
 
 def build(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
     """Carry out a batch of orders."""
-    outcome = Outcome()
-    messages, topics = outcome.messages, pipeline.topics
-    built: dict[tuple[str, int, int], Record] = {}
-    last_orders: dict[str, Record] = {}
-    for record in batch.records:
+    orders = _Orders(batch, rows, pipeline)
+    plan: object = None
+    run: list[tuple[Any, ...]] = []
+    decode = pipeline.codecs["BuildSection"].decoder(in_common=3)
+    for record, order in zip(batch.records, decode(r.value for r in batch.records), strict=True):
+        # Orders of one plan follow one another, and name it by the very same tuple.
+        if order is not None and order[0] is plan:
+            run.append(order)
+            continue
+        orders.build(run)
+        plan, run = (order[0], [order]) if order is not None else (None, [])
+        if order is not None:
+            continue
         try:
-            name, order = pipeline.codecs.read(record.value or b"", "BuildSection", "RelieveCrew")
+            name, other = pipeline.codecs.read(record.value or b"", "BuildSection", "RelieveCrew")
         except BadRecord as error:
-            messages.append(pipeline.dead_letter(record, str(error)))
+            orders.outcome.messages.append(pipeline.dead_letter(record, str(error)))
             continue
-        wall, crew, version = order["wall"], order["crew"], order["version"]
-        crew_key = f"{wall}/{crew}"
         if name == "RelieveCrew":
-            last_orders[crew_key] = _last_order(crew_key, rows, pipeline, last_orders) | {
-                "version": version,
-                "relieved_on": order["day"],
-            }
-            messages.append(
-                pipeline.message(topics.events, f"{wall}/crew/{crew}", "CrewRelieved", order)
-            )
-            continue
-        profile, section = order["profile"], order["section"]
-        first_day, days = order["first_day"], order["days"]
-        report = built.get((wall, profile, version))
+            orders.relieve(other)
+        else:
+            of_plan = (other["wall"], other["profile"], other["version"])
+            orders.build([(of_plan, *(other[name] for name in ORDER_FIELDS))])
+    orders.build(run)
+    return orders.reported()
+
+
+class _Orders:
+    """A batch of orders being carried out, in the order in which they were given."""
+
+    def __init__(self, batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> None:
+        self.outcome = Outcome()
+        self._batch = batch
+        self._rows = rows
+        self._pipeline = pipeline
+        self._reports: dict[tuple[str, int, int], Record] = {}
+        # Of each wall's crews, the fields of their row, as in ROW_FIELDS.
+        self._last: dict[str, dict[str, tuple[Any, ...]]] = {}
+
+    def build(self, run: list[tuple[Any, ...]]) -> None:
+        """Build sections of one plan."""
+        if not run:
+            return
+        plans, sections, crews, first_days, days, relieves = zip(*run, strict=True)
+        wall, profile, version = plan = plans[0]
+        completed_on = [first + worked - 1 for first, worked in zip(first_days, days, strict=True)]
+        relieved_on = [
+            day + 1 if relieved else None
+            for day, relieved in zip(completed_on, relieves, strict=True)
+        ]
+        report = self._reports.get(plan)
         if report is None:
-            report = built[wall, profile, version] = {
+            report = self._reports[plan] = {
                 "wall": wall, "profile": profile, "version": version,
                 "sections": [], "first_days": [], "days": [],
             }  # fmt: skip
-        report["sections"].append(section)
-        report["first_days"].append(first_day)
-        report["days"].append(days)
-        completed_on = first_day + days - 1
-        relieved_on = completed_on + 1 if order["relieves"] else None
-        last_orders[crew_key] = {
-            "version": version, "profile": profile, "section": section,
-            "busy_until": completed_on, "relieved_on": relieved_on,
-        }  # fmt: skip
-        messages.append(
-            pipeline.message(
-                topics.events, f"{wall}/{profile}/{section}", "SectionCompleted",
-                {
-                    "wall": wall, "profile": profile, "section": section, "crew": crew,
-                    "version": version, "day": completed_on, "crew_relieved_on": relieved_on,
-                },
+        report["sections"] += sections
+        report["first_days"] += first_days
+        report["days"] += days
+        encode = self._pipeline.codecs["SectionCompleted"].encoder(
+            "section", "crew", "day", "crew_relieved_on"
+        )
+        section_keys = f"{wall}/{profile}/".encode() + b"%d"
+        self.outcome.messages.add(
+            self._pipeline.topics.events.name,
+            [section_keys % section for section in sections],
+            encode(report, sections, crews, completed_on, relieved_on),
+        )
+        last = zip(
+            repeat(version), repeat(profile), sections, completed_on, relieved_on, strict=False
+        )
+        self._last.setdefault(wall, {}).update(zip(crews, last, strict=True))
+
+    def relieve(self, order: Record) -> None:
+        """Relieve a crew of a pool."""
+        wall, crew, day = order["wall"], order["crew"], order["day"]
+        last = self._last.setdefault(wall, {})
+        _, profile, section, busy_until, _ = last.get(crew) or self._last_order(wall, crew)
+        last[crew] = (order["version"], profile, section, busy_until, day)
+        self.outcome.messages.append(
+            self._pipeline.message(
+                self._pipeline.topics.events, f"{wall}/crew/{crew}", "CrewRelieved", order
             )
-        )  # fmt: skip
-    for report in built.values():
-        metrics.SECTIONS_BUILT.inc(len(report["sections"]))
-        key = f"{report['wall']}/{report['profile']}"
-        messages.append(pipeline.message(topics.progress, key, "SectionsBuilt", report))
-    codec = pipeline.codecs["CrewRow"]
-    for crew_key, order in last_orders.items():
-        rows.put(crew_key.encode(), codec.encode(order))
-    return outcome
+        )
 
+    def _last_order(self, wall: str, crew: str) -> tuple[Any, ...]:
+        value = self._rows.get(f"{wall}/{crew}".encode())
+        if value is None:
+            return (0, 0, 0, 0, None)
+        row = self._pipeline.codecs["CrewRow"].decode(value)
+        return tuple(row[name] for name in ROW_FIELDS)
 
-def _last_order(
-    crew_key: str, rows: Rows, pipeline: Pipeline, last_orders: dict[str, Record]
-) -> Record:
-    if crew_key in last_orders:
-        return last_orders[crew_key]
-    value = rows.get(crew_key.encode())
-    if value is None:
-        return {"profile": 0, "section": 0, "busy_until": 0}
-    return pipeline.codecs["CrewRow"].decode(value)
+    def reported(self) -> Outcome:
+        """Report what was built by profile, and write the crews' rows."""
+        for report in self._reports.values():
+            metrics.SECTIONS_BUILT.inc(len(report["sections"]))
+            key = f"{report['wall']}/{report['profile']}"
+            topic = self._pipeline.topics.progress
+            self.outcome.messages.append(
+                self._pipeline.message(topic, key, "SectionsBuilt", report)
+            )
+        encode = self._pipeline.codecs["CrewRow"].encoder(*ROW_FIELDS)
+        for wall, last in self._last.items():
+            row_keys = wall.encode() + b"/%b"
+            encoded = encode({}, *zip(*last.values(), strict=True))
+            for crew, row in zip(last, encoded, strict=True):
+                self._rows.put(row_keys % crew.encode(), row)
+        return self.outcome
 
 
 def register(app: BatchApp, table: BatchTable, pipeline: Pipeline) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.daily import Curve, curve_of, daily_rows
+from domain.daily import Curve, curve_of, daily_columns
 from domain.materials import material
 from streams import metrics
 from streams.avro import BadRecord
@@ -98,25 +98,22 @@ def _publish(
     version, planned = row["building"], row["planned"]
     before = Curve(tuple(zip(row["step_days"], row["steps"], strict=True)))
     curve = curve_of(zip(row["built_first_days"], row["built_days"], strict=True))
-    daily_topic, daily_codec = topics.daily.name, pipeline.codecs["DailyUsage"]
-    gone = {day for day, _, _ in before.rows()}
-    ice = cost = 0
-    for day, ice_today, cost_today, cost in daily_rows(curve, material(planned["material"])):
-        ice += ice_today
-        gone.discard(day)
-        usage = {
-            "wall": wall, "profile": profile, "day": day, "version": version,
-            "ice": ice_today, "cost": cost_today, "cumulative_cost": cost,
-        }  # fmt: skip
-        outcome.messages.append(
-            Message(daily_topic, f"{key}/{day}".encode(), daily_codec.encode(usage), partition)
-        )
-        metrics.DAILY_ROWS.inc()
-    for day in sorted(gone):
-        outcome.messages.append(Message(daily_topic, f"{key}/{day}".encode(), None, partition))
-        metrics.DAILY_ROWS.inc()
+    daily = daily_columns(curve, material(planned["material"]))
+    encode_days = pipeline.codecs["DailyUsage"].encoder("day", "ice", "cost", "cumulative_cost")
+    subject = {"wall": wall, "profile": profile, "version": version}
+    day_keys = key.encode() + b"/%d"
+    outcome.messages.add(
+        topics.daily.name, [day_keys % day for day in daily.days],
+        encode_days(subject, *daily), partition,
+    )  # fmt: skip
+    gone = sorted({day for day, _, _ in before.rows()}.difference(daily.days))
+    outcome.messages.add(
+        topics.daily.name, [day_keys % day for day in gone], [None] * len(gone), partition
+    )
+    metrics.DAILY_ROWS.inc(len(daily.days) + len(gone))
     amounts = {
-        "sections": planned["sections"], "days": curve.last_day(), "ice": ice, "cost": cost,
+        "sections": planned["sections"], "days": curve.last_day(), "ice": sum(daily.ice),
+        "cost": sum(daily.cost),
     }  # fmt: skip
     step_days, steps = [d for d, _ in curve.steps], [change for _, change in curve.steps]
     if planned["withdrawn"]:
@@ -129,7 +126,6 @@ def _publish(
             {"wall": wall, "profile": profile, "version": version, "state": "COMPLETE"} | amounts,
             partition,
         )  # fmt: skip
-    subject = {"wall": wall, "profile": profile, "version": version}
     if row["published"] >= 0 and not planned["withdrawn"]:
         replaced = subject | {"old_version": row["published"]}
         outcome.messages.append(pipeline.message(topics.events, key, "PlanReplaced", replaced))

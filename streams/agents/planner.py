@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from domain.modes import mode
-from domain.plan import Scope
+from domain.plan import ProfilePlan, Scope
 from domain.planning import plan_wall
 from domain.settings import Settings
 from streams import metrics
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # Sections in a batch: enough to fold a large wall at once, few enough for memory to stay small.
 SECTIONS_A_BATCH = 200_000
 
+NO_TASKS = ProfilePlan(0)
 SETTINGS = 0  # stands for a wall's settings where a profile number is expected
 
 # What holds before any event: saying the same changes nothing.
@@ -102,6 +103,9 @@ def _send_plans(
         settings,
         {number: row["heights"] for number, row in known.items() if row["heights"] is not None},
     )
+    encode_orders = pipeline.codecs["BuildSection"].encoder(
+        "section", "crew", "first_day", "days", "relieves"
+    )
     earlier, version = settings_changed_at, settings_changed_at
     first_changed = min(changed)
     for number in sorted(known):
@@ -113,7 +117,7 @@ def _send_plans(
         withdrawn = row["heights"] is None
         if number < first_changed or (withdrawn and number not in changed):
             continue
-        tasks = [] if withdrawn else plans.profiles[number].tasks
+        tasks = NO_TASKS if withdrawn else plans.profiles[number]
         outcome.messages.append(
             pipeline.message(
                 topics.progress, f"{wall}/{number}", "ProfilePlanned",
@@ -126,17 +130,15 @@ def _send_plans(
                 },
             )
         )  # fmt: skip
-        for _, section, crew, first_day, days, relieves in tasks:
-            outcome.messages.append(
-                pipeline.message(
-                    topics.build_commands, f"{wall}/{crew}", "BuildSection",
-                    {
-                        "wall": wall, "profile": number, "section": section, "crew": crew,
-                        "version": version, "first_day": first_day, "days": days,
-                        "relieves": relieves,
-                    },
-                )
-            )  # fmt: skip
+        crew_keys = wall.encode() + b"/%b"
+        outcome.messages.add(
+            topics.build_commands.name,
+            [crew_keys % crew.encode() for crew in tasks.crews],
+            encode_orders(
+                {"wall": wall, "profile": number, "version": version},
+                tasks.sections, tasks.crews, tasks.first_days, tasks.days, tasks.relieves,
+            ),
+        )  # fmt: skip
         metrics.SECTIONS_PLANNED.inc(len(tasks))
     for crew, day in plans.relieved.items():
         order = {"wall": wall, "crew": crew, "version": version, "day": day}

@@ -17,8 +17,8 @@ While a batch waits for the broker, the next ones are computed: see `Output`.
 
 from streams.batching.app import BatchApp
 from streams.batching.delivery import Batch, Batches
-from streams.batching.output import Message, Output
-from streams.batching.records import Outcome, Record, RecordBatch
+from streams.batching.output import Output
+from streams.batching.records import Message, Messages, Outcome, Record, RecordBatch
 from streams.batching.table import BatchTable, Rows
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "BatchTable",
     "Batches",
     "Message",
+    "Messages",
     "Outcome",
     "Output",
     "Record",

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
-from streams.batching.records import RecordBatch
+from streams.batching.records import Messages, RecordBatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from faust.types import StreamT
 
     from streams.batching.app import BatchApp
-    from streams.batching.records import Message, Outcome, Record
+    from streams.batching.records import Outcome, Record
     from streams.batching.table import BatchTable, Rows
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,9 @@ class Batch(RecordBatch):
         Returns as soon as another batch may be computed; a message that the broker does not
         take ends the worker.
         """
-        changelog = table.changelog_messages(rows) if table is not None and rows is not None else []
+        changelog = Messages()
+        if table is not None and rows is not None:
+            changelog = table.changelog_messages(rows)
         phases = (outcome.messages, outcome.afterwards, changelog)
         self._batches.app.on_batch(self, self._batches.name, time.perf_counter() - self._begun)
         await self._batches.deliver(phases, self._acknowledge)
@@ -111,9 +113,7 @@ class Batches:
             sum_of_weights += weight
         yield records[start:]
 
-    async def deliver(
-        self, phases: Sequence[Sequence[Message]], acknowledge: Callable[[], None]
-    ) -> None:
+    async def deliver(self, phases: Sequence[Messages], acknowledge: Callable[[], None]) -> None:
         """Send at once, acknowledge after the batches before, and wait while many are ahead."""
         before = self._under_way[-1] if self._under_way else None
         self._under_way.append(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError, Producer
 from mode import Service
 
-from streams.batching.records import Message
+from streams.batching.records import Column, Message, Messages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class LostMessage(RuntimeError):
 class _Delivery:
     """Messages on their way: what is left to send, and who waits for it."""
 
-    def __init__(self, phases: Sequence[Sequence[Message]], done: asyncio.Future[None]) -> None:
+    def __init__(self, phases: Sequence[Messages], done: asyncio.Future[None]) -> None:
         # Empty ones too: a delivery must not overtake, phase by phase, one that came before it.
         self.phases = deque(phases)
         self.done = done
@@ -78,7 +78,7 @@ class Output(Service):
         """Connect."""
         self._producer = Producer(self._config, logger=log)
 
-    async def send(self, *phases: Sequence[Message]) -> None:
+    async def send(self, *phases: Messages) -> None:
         """Send messages and wait until the broker has acknowledged them.
 
         Args:
@@ -103,10 +103,10 @@ class Output(Service):
                 await self.wait_first(self._wake.wait())
                 continue
             in_round = list(self._waiting)
-            messages = [message for d in in_round for message in d.phases.popleft()]
+            columns = [column for d in in_round for column in d.phases.popleft().columns]
             try:
-                if messages:
-                    await asyncio.to_thread(self._send_round, messages)
+                if columns:
+                    await asyncio.to_thread(self._send_round, columns)
             except LostMessage as error:
                 for delivery in self._waiting:
                     if not delivery.done.done():
@@ -119,20 +119,23 @@ class Output(Service):
                 if not delivery.done.done():
                     delivery.done.set_result(None)
 
-    def _send_round(self, messages: list[Message]) -> None:
+    def _send_round(self, columns: list[Column]) -> None:
         producer = self._producer
         if producer is None:
             raise LostMessage("the output has not started")
         produce, failed = producer.produce, self._on_failure
-        for topic, key, value, partition in messages:
-            while True:
-                try:
-                    produce(topic, value, key, partition, failed)
-                    break
-                except BufferError:
-                    producer.poll(0.1)
-                except Exception as error:
-                    raise LostMessage(f"a message to {topic} could not be sent: {error}") from error
+        for topic, keys, values, partition in columns:
+            for key, value in zip(keys, values, strict=True):
+                while True:
+                    try:
+                        produce(topic, value, key, partition, failed)
+                        break
+                    except BufferError:
+                        producer.poll(0.1)
+                    except Exception as error:
+                        raise LostMessage(
+                            f"a message to {topic} could not be sent: {error}"
+                        ) from error
         left = producer.flush(FLUSH_TIMEOUT_S)
         if self._failure is not None:
             raise LostMessage(f"the broker did not take a message: {self._failure.str()}")

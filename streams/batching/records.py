@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 class Record(Protocol):
@@ -62,6 +62,51 @@ class Message(NamedTuple):
     partition: int = -1
 
 
+class Column(NamedTuple):
+    """Messages of one topic, keys and values side by side; partition as in `Message`."""
+
+    topic: str
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes | None]
+    partition: int = -1
+
+
+class Messages:
+    """Messages in the order in which they are to be sent, kept in columns.
+
+    An object for each message would cost more than its encoding.
+    """
+
+    def __init__(self, *messages: Message) -> None:
+        """Begin with some messages."""
+        self.columns: list[Column] = []
+        for message in messages:
+            self.append(message)
+
+    def append(self, message: Message) -> None:
+        """Add one message."""
+        topic, key, value, partition = message
+        self.columns.append(Column(topic, (key,), (value,), partition))
+
+    def add(
+        self,
+        topic: str,
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+        partition: int = -1,
+    ) -> None:
+        """Add messages of one topic."""
+        self.columns.append(Column(topic, keys, values, partition))
+
+    def __iter__(self) -> Iterator[Message]:
+        for topic, keys, values, partition in self.columns:
+            for key, value in zip(keys, values, strict=True):
+                yield Message(topic, key, value, partition)
+
+    def __len__(self) -> int:
+        return sum(len(column.keys) for column in self.columns)
+
+
 @dataclass(slots=True)
 class Outcome:
     """What a stage makes of a batch.
@@ -71,5 +116,5 @@ class Outcome:
         afterwards: Sent once all `messages` are acknowledged: what announces them.
     """
 
-    messages: list[Message] = field(default_factory=list)
-    afterwards: list[Message] = field(default_factory=list)
+    messages: Messages = field(default_factory=Messages)
+    afterwards: Messages = field(default_factory=Messages)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from faust import Table
 from faust.stores import memory
 
-from streams.batching.records import Message
+from streams.batching.records import Messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -113,10 +113,13 @@ class BatchTable(Table):  # type: ignore[type-arg]
         """The rows of a partition, to read, and to note writes to."""
         return Rows(cast("MemoryStore", self.data).rows, partition)
 
-    def changelog_messages(self, rows: Rows) -> list[Message]:
+    def changelog_messages(self, rows: Rows) -> Messages:
         """The rows written to, as messages to the changelog."""
-        topic = self.changelog_topic.get_topic_name()
-        return [Message(topic, key, value, rows.partition) for key, value in rows.written.items()]
+        messages = Messages()
+        if written := rows.written:
+            topic = self.changelog_topic.get_topic_name()
+            messages.add(topic, list(written), list(written.values()), rows.partition)
+        return messages
 
 
 class Rows:

@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from domain.rules import DEFAULT_WALL
 from domain.wall import InvalidWall, checked_heights, checked_profile_number, checked_wall_id
+from streams.batching import Messages
 from streams.batching.output import LostMessage
 from streams.topics import partition_of
 from streams.web.answers import NotThere, WallAnswers
@@ -119,7 +120,7 @@ def register(app: BatchApp, table: BatchTable, pipeline: Pipeline, settings: Set
                 {"wall": wall, "profile": profile, "heights": list(heights)},
             )
             try:
-                await app.output.send([message])
+                await app.output.send(Messages(message))
             except LostMessage as error:
                 return _problem(self, 503, f"the broker did not take the profile: {error}")
             self_link = f"/walls/{wall}/profiles/{profile}/overview/1/"

@@ -10,7 +10,7 @@ import signal
 import sys
 
 from streams.app import run_worker
-from streams.batching import Output
+from streams.batching import Message, Messages, Output
 from streams.batching.transport import BatchConsumer
 from streams.settings import load_settings
 
@@ -27,14 +27,19 @@ def arm(point: str, at_round: int) -> None:
     send_round = Output._send_round
     commit = BatchConsumer._commit_offsets
 
-    def counted(self, messages):
+    def counted(self, columns):
         nonlocal rounds
         rounds += 1
         if rounds == at_round and point == "half-sent":
             # Messages, or rows on their way to the changelog: the first half gets there.
-            send_round(self, messages[: len(messages) // 2])
+            messages = [
+                Message(topic, key, value, partition)
+                for topic, keys, values, partition in columns
+                for key, value in zip(keys, values, strict=True)
+            ]
+            send_round(self, Messages(*messages[: len(messages) // 2]).columns)
             die_now()
-        send_round(self, messages)
+        send_round(self, columns)
         if rounds == at_round and point == "sent":
             die_now()
 

@@ -10,7 +10,7 @@ import pytest
 
 from domain.settings import settings_for
 from domain.wall import Wall
-from streams.batching import Message, Output
+from streams.batching import Message, Messages, Output
 from streams.batching.output import LostMessage
 from streams.devstack.console import CONSUMER_GROUPS, tool_command
 from streams.replay import Replay
@@ -144,7 +144,7 @@ async def test_a_message_that_the_broker_does_not_take_is_an_error_and_not_a_log
     output = Output(stack.addresses().bootstrap_servers, {"message.timeout.ms": 2000})
     async with output:
         with pytest.raises(LostMessage):
-            await output.send([Message("no-such-topic", b"k", b"v")])
+            await output.send(Messages(Message("no-such-topic", b"k", b"v")))
 
 
 def test_a_worker_that_can_not_send_ends_without_committing(settings, client, tmp_path):

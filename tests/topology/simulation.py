@@ -21,7 +21,7 @@ from streams.agents.ledger import account
 from streams.agents.overview import add_up
 from streams.agents.planner import plan
 from streams.avro import Codecs
-from streams.batching import Message, RecordBatch, Rows
+from streams.batching import Message, Messages, RecordBatch, Rows
 from streams.batching.table import RowStore
 from streams.pipeline import Pipeline
 from streams.settings import Settings
@@ -167,7 +167,7 @@ class Simulation:
         self.deaths += dies
         return dies
 
-    def _send_some(self, phase: list[Message]) -> None:
+    def _send_some(self, phase: Messages) -> None:
         """What a death leaves of a phase: for each partition the first part, in order."""
         broken: set[tuple[str, int]] = set()
         for message in phase:

@@ -1,0 +1,260 @@
+"""Batch codecs: many Avro records of one kind at once, by code that is generated from the schema.
+
+A batch repeats itself: all orders of a plan have the wall, the profile and the version in common,
+and differ in a few small numbers. So the encoder takes what is in common once and the rest as
+columns, and the decoder reads what records have in common once for as long as it stays the same.
+The bytes are those of fastavro, which tests compare them with.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import fastavro
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    Schema = Mapping[str, Any]
+    Encoder = Callable[..., list[bytes]]
+    Decoder = Callable[[Iterable[bytes | None]], Iterator[tuple[Any, ...] | None]]
+
+SMALL = 1 << 13
+STRINGS_KEPT = 10_000
+
+
+def varint(number: int) -> bytes:
+    """An Avro int or long: zigzag, seven bits a byte, the lowest first.
+
+    Raises:
+        OverflowError: It does not fit into 64 bits.
+    """
+    if not -(1 << 63) <= number < 1 << 63:
+        raise OverflowError(f"{number} does not fit into 64 bits")
+    rest = number << 1 if number >= 0 else ~(number << 1)
+    out = bytearray()
+    while rest > 127:
+        out.append(rest & 127 | 128)
+        rest >>= 7
+    out.append(rest)
+    return bytes(out)
+
+
+_SMALL = [varint(number) for number in range(SMALL)]
+_SMALL_OR_NULL = [b"\2" + written for written in _SMALL]
+# Two bytes of a longer number: fourteen bits, and more to follow.
+_PAIR = [bytes((pair & 127 | 128, pair >> 7 | 128)) for pair in range(1 << 14)]
+_LAST = [varint(half >> 1 if half % 2 == 0 else ~(half >> 1)) for half in range(1 << 14)]
+
+
+def _long(number: int) -> bytes:
+    """As `varint`, faster for what amounts are."""
+    rest = number << 1
+    if 0 <= rest < 1 << 28:
+        return _PAIR[rest & 16383] + _LAST[rest >> 14] if rest > 16383 else _LAST[rest]
+    if 0 <= rest < 1 << 42:
+        return _PAIR[rest & 16383] + _PAIR[rest >> 14 & 16383] + _LAST[rest >> 28]
+    return varint(number)
+
+
+def _long_or_null(number: int) -> bytes:
+    return b"\2" + _long(number)
+
+
+class _Strings(dict[str, bytes]):
+    """Strings in Avro, those seen lately kept: names repeat from record to record."""
+
+    def __missing__(self, text: str) -> bytes:
+        data = text.encode()
+        written = varint(len(data)) + data
+        if len(self) >= STRINGS_KEPT:
+            self.clear()
+        self[text] = written
+        return written
+
+
+def compile_encoder(schema: Schema, header: bytes, columns: Sequence[str]) -> Encoder:
+    """Make a function that encodes many records.
+
+    Args:
+        schema: The record's schema, as JSON.
+        header: What every record begins with.
+        columns: Fields that differ from record to record: int, long, string, boolean, or an int
+            or long that may be null.
+
+    Returns:
+        A function of a dictionary of all other fields and of an iterable for each column, in the
+        order of `columns`, that returns the records.
+
+    Raises:
+        TypeError: A column has another type.
+        ValueError: The schema has no such field.
+    """
+    fields = schema["fields"]
+    if missing := set(columns) - {field["name"] for field in fields}:
+        raise ValueError(f"{schema['name']} has no field {', '.join(sorted(missing))}")
+    parts: list[str] = []
+    segments: list[list[Any]] = []
+    for index, field in enumerate(fields):
+        if field["name"] in columns:
+            parts.append(_ENCODED[_kind(field, _ENCODED)].format(f"v_{field['name']}"))
+        elif index and fields[index - 1]["name"] not in columns:
+            segments[-1].append(field)
+        else:
+            parts.append(f"s{len(segments)}")
+            segments.append([field])
+    writers = [_segment_writer(number, of) for number, of in enumerate(segments)]
+    before = header if not fields or fields[0]["name"] in columns else b""
+    variables = [f"v_{name}" for name in columns]
+    source = [
+        f"def encode(constants, {', '.join(variables)}):",
+        *(f"    s{number} = writers[{number}](constants)" for number in range(len(writers))),
+        *([] if before or not writers else ["    s0 = header + s0"]),
+        f"    return [join(({', '.join((['header'] if before else []) + parts)},))",
+        f"            for {', '.join(variables)}, in zip({', '.join(variables)}, strict=True)]",
+    ]
+    names = {
+        "writers": writers, "header": header, "join": b"".join, "small": _SMALL, "long": _long,
+        "small_or_null": _SMALL_OR_NULL, "long_or_null": _long_or_null, "strings": _Strings(),
+    }  # fmt: skip
+    encoder: Encoder = _compiled(source, names)["encode"]
+    return encoder
+
+
+_ENCODED = {
+    "int": f"small[{{0}}] if 0 <= {{0}} < {SMALL} else long({{0}})",
+    "long": f"small[{{0}}] if 0 <= {{0}} < {SMALL} else long({{0}})",
+    "string": "strings[{0}]",
+    "boolean": "b'\\1' if {0} else b'\\0'",
+    "null,int": (
+        "b'\\0' if {0} is None else "
+        f"small_or_null[{{0}}] if 0 <= {{0}} < {SMALL} else long_or_null({{0}})"
+    ),
+}
+_ENCODED["null,long"] = _ENCODED["null,int"]
+
+
+def _kind(field: Schema, known: Mapping[str, Any]) -> str:
+    type_of = field["type"]
+    kind = ",".join(map(str, type_of)) if isinstance(type_of, list) else str(type_of)
+    if kind not in known:
+        raise TypeError(f"field {field['name']} is {type_of}; a batch codec takes {list(known)}")
+    return kind
+
+
+def _segment_writer(number: int, fields: list[Any]) -> Callable[[Mapping[str, Any]], bytes]:
+    """Fields side by side are written as a record of their own: Avro puts nothing around one."""
+    schema = fastavro.parse_schema(
+        {"type": "record", "name": f"Segment{number}", "fields": fields}, named_schemas={}
+    )
+
+    def write(constants: Mapping[str, Any]) -> bytes:
+        out = io.BytesIO()
+        fastavro.schemaless_writer(out, schema, constants)
+        return out.getvalue()
+
+    return write
+
+
+def compile_decoder(schema: Schema, header: bytes, in_common: int) -> Decoder:
+    """Make a function that decodes many records.
+
+    Args:
+        schema: The record's schema, as JSON; its fields are int, long, string or boolean.
+        header: What every record begins with.
+        in_common: How many of the first fields are often the same from record to record.
+
+    Returns:
+        A function of the records' bytes that yields, for each, a tuple: a tuple of the fields in
+        common, the very same one for as long as they stay the same, and the other fields. It
+        yields None for what it does not understand: a record of another schema, or none at all.
+
+    Raises:
+        TypeError: A field has another type.
+    """
+    names = [f"v_{field['name']}" for field in schema["fields"]]
+    read = [
+        _DECODED[_kind(field, _DECODED)].format(name).splitlines()
+        for name, field in zip(names, schema["fields"], strict=True)
+    ]
+    first = [line for lines in read[:in_common] for line in lines]
+    others = [line for lines in read[in_common:] for line in lines]
+    source = [
+        "def decode(values):",
+        "    prefix, at, common = b'', 0, ()",
+        "    for v in values:",
+        "        try:",
+        "            if prefix and v.startswith(prefix):",
+        "                p = at",
+        "            else:",
+        "                prefix = b''",
+        "                if not v.startswith(header):",
+        "                    unknown()",
+        f"                p = {len(header)}",
+        *(f"                {line}" for line in first),
+        f"                common = ({''.join(f'{name}, ' for name in names[:in_common])})",
+        "                at, prefix = p, v[:p]",
+        *(f"            {line}" for line in others),
+        "            if p != len(v):",
+        "                unknown()",
+        f"            found = (common, {''.join(f'{name}, ' for name in names[in_common:])})",
+        "        except (AttributeError, IndexError, ValueError):",
+        "            found = None",
+        "        yield found",
+    ]
+    helpers = {"header": header, "unknown": _unknown, "rest": _rest}
+    decoder: Decoder = _compiled(source, helpers)["decode"]
+    return decoder
+
+
+_NUMBER = """\
+b = v[p]
+p += 1
+if b > 127:
+    c = v[p]
+    p += 1
+    b = b & 127 | c << 7
+    if c > 127: b, p = rest(v, p, b & 16383)
+{0} = ~(b >> 1) if b & 1 else b >> 1
+"""
+_DECODED = {
+    "int": _NUMBER,
+    "long": _NUMBER,
+    "string": """\
+b = v[p]
+p += 1
+if b > 127 or b & 1: unknown()
+{0} = v[p : p + (b >> 1)].decode()
+p += b >> 1
+""",
+    "boolean": """\
+b = v[p]
+p += 1
+if b > 1: unknown()
+{0} = b == 1
+""",
+}
+
+
+def _unknown() -> NoReturn:
+    raise ValueError
+
+
+def _rest(data: bytes, at: int, number: int) -> tuple[int, int]:
+    """The number whose first two bytes were read, zigzag not undone, and where it ends."""
+    for shift in range(14, 70, 7):
+        byte = data[at]
+        at += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            if number >> 64:
+                _unknown()
+            return number, at
+    _unknown()
+
+
+def _compiled(source: Sequence[str], names: dict[str, Any]) -> dict[str, Any]:
+    # The text is made of our own templates and of the field names of our own schemas.
+    exec("\n".join(source), names)  # noqa: S102
+    return names

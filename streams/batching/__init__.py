@@ -19,6 +19,7 @@ from streams.batching.app import BatchApp
 from streams.batching.delivery import Batch, Batches
 from streams.batching.output import Message, Output
 from streams.batching.records import Outcome, Record, RecordBatch
+from streams.batching.rocks import RocksDirectory, StoreInUse
 from streams.batching.table import BatchTable, Rows
 
 __all__ = [
@@ -31,5 +32,7 @@ __all__ = [
     "Output",
     "Record",
     "RecordBatch",
+    "RocksDirectory",
     "Rows",
+    "StoreInUse",
 ]

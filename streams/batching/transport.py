@@ -149,6 +149,15 @@ class BatchConsumer(driver.Consumer):
         for tp in revoked:
             self._done.pop(tp, None)
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Begin with nothing done: what counts is what is committed.
+
+        A batch may be acknowledged after its partition was revoked, until the generation changes
+        (in the consumer's thread, just before this is called).
+        """
+        self._done.clear()
+        await super().on_partitions_assigned(assigned, generation_id)
+
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Gaps need no bookkeeping: batches are acknowledged in order."""
 

@@ -1,0 +1,325 @@
+"""Rows of a table in RocksDB, one database a partition: a restart recovers only what is new.
+
+A database has the rows of its partition and, written with them in one step, how far they go in the
+changelog. That must never be further than the truth:
+
+- Rows are written before their batch's messages are sent. They stay in memory until the changelog
+  has acknowledged them, and all messages before them; a row on disk speaks of no lost message.
+- We are the only writer of a changelog partition that we have, and its messages get there in the
+  order of their batches. So the last offset is the one that recovery ended with, plus one for each
+  message acknowledged since. With a second writer, such as a worker that does not know yet that it
+  has lost the partition, this is too low; then a few rows are recovered once more.
+- An offset says nothing about another topic of the same name. So the topic's id, which no two
+  topics share, is kept beside it, and rows of another topic are dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from confluent_kafka import TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from filelock import FileLock, Timeout
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+
+from streams.batching.store import RowStore, prefix_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+ANSWER_S = 30.0
+# Kafka keeps a tombstone for a day at least (delete.retention.ms). Who was away for longer may have
+# missed one, and would keep a row that was deleted.
+LONGEST_ABSENCE_S = 12 * 60 * 60
+# What Kafka before 2.8 has for the id of every topic.
+NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+# Where in the database its position is: no row has an empty key.
+POSITION = b""
+NOTHING = -1
+MIB = 1024 * 1024
+
+
+class StoreInUse(RuntimeError):
+    """Another process has the directory: each worker needs one of its own."""
+
+
+class Changelog(NamedTuple):
+    """A changelog topic as the broker has it: its id, and the end offset of each partition."""
+
+    topic_id: str
+    ends: Mapping[int, int]
+
+
+class RocksDirectory:
+    """The directory of a worker, and what all its databases share."""
+
+    def __init__(self, path: Path, bootstrap_servers: str) -> None:
+        """Take the directory, until the process ends however it ends.
+
+        Args:
+            path: The directory; made if it is not there.
+            bootstrap_servers: Kafka brokers as host:port,…
+
+        Raises:
+            StoreInUse: Another process has it.
+        """
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 4}
+        self._admin: AdminClient | None = None
+        self._lock = FileLock(path / "lock")
+        try:
+            # RocksDB locks each database, but only as partitions are assigned: too late to say so.
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise StoreInUse(
+                f"{path} is in use by another worker; give each worker its own THEWALL_WEB_PORT "
+                "or THEWALL_DATA_DIR"
+            ) from error
+        self._cache = Cache(64 * MIB)
+
+    def release(self) -> None:
+        """Let another process have the directory."""
+        self._lock.release()
+
+    def describe(self, topic: str, partitions: Iterable[int]) -> Changelog:
+        """Ask the broker for a topic's id and the end offsets of its partitions.
+
+        Raises:
+            KafkaException: The broker does not answer.
+        """
+        if self._admin is None:
+            self._admin = AdminClient(self._config)
+        wanted = TopicCollection([topic])
+        described = self._admin.describe_topics(wanted, request_timeout=ANSWER_S)[topic].result()
+        found = self._admin.list_offsets(
+            {TopicPartition(topic, number): OffsetSpec.latest() for number in partitions},
+            request_timeout=ANSWER_S,
+        )
+        ends = {tp.partition: future.result().offset for tp, future in found.items()}
+        return Changelog(str(described.topic_id), ends)
+
+    def database(self, path: Path) -> Rdict:
+        """Open a database, or make it.
+
+        A database that RocksDB finds broken is made anew: the changelog has everything.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return Rdict(str(path), self._options())
+        except Exception as error:  # rocksdict raises nothing more particular
+            if "Corruption" not in str(error):
+                raise
+            log.warning("%s is broken and is recovered from the beginning: %s", path, error)
+            shutil.rmtree(path)
+            return Rdict(str(path), self._options())
+
+    def _options(self) -> Options:
+        # There is a database for each table and partition: each has to be small.
+        options, table = Options(raw_mode=True), BlockBasedOptions()
+        options.create_if_missing(True)
+        options.set_write_buffer_size(8 * MIB)
+        options.set_keep_log_file_num(1)
+        options.set_max_log_file_size(MIB)
+        table.set_block_cache(self._cache)
+        table.set_bloom_filter(10, False)
+        options.set_block_based_table_factory(table)
+        return options
+
+
+class RocksRowStore(RowStore):
+    """The rows of a table, in a database for each partition that is assigned."""
+
+    def __init__(self, directory: RocksDirectory, table: str) -> None:
+        """Open nothing yet.
+
+        Args:
+            directory: The worker's directory.
+            table: Name of the table.
+        """
+        super().__init__()
+        self._directory = directory
+        self._path = directory.path / "rocksdb" / table
+        self.open_partitions: dict[int, RocksPartition] = {}
+
+    def partition(self, number: int) -> RocksPartition:
+        """The rows of a partition; one that is not assigned has none, and keeps none."""
+        return self.open_partitions.get(number) or RocksPartition(None, "")
+
+    def open(self, number: int, changelog: Changelog) -> None:
+        """Have a partition that is assigned, from now on without what was not acknowledged.
+
+        What its database has is kept if it is of this changelog and not of before it can be
+        continued.
+        """
+        before = self.open_partitions.pop(number, None)
+        path = self._path / str(number)
+        database = before.hand_over() if before is not None else None
+        if database is None:
+            database = self._directory.database(path)
+        rows = RocksPartition(database, changelog.topic_id)
+        reason = rows.not_to_be_continued(changelog.ends[number], time.time())
+        if reason is not None:
+            log.warning("%s is recovered from the beginning: %s", path, reason)
+            rows.close()
+            shutil.rmtree(path)
+            rows = RocksPartition(self._directory.database(path), changelog.topic_id)
+        self.open_partitions[number] = rows
+
+    def drop(self, partition: int) -> None:
+        """Close a partition that went away; its database stays, to be continued from."""
+        rows = self.open_partitions.pop(partition, None)
+        if rows is not None:
+            rows.close()
+
+    def close(self) -> None:
+        """Close all partitions."""
+        for number in list(self.open_partitions):
+            self.drop(number)
+
+
+class RocksPartition:
+    """The rows of one partition: those that are acknowledged on disk, those that are not over them.
+
+    Attributes:
+        offset: Offset of the last changelog message that the rows on disk include; -1 if none.
+    """
+
+    def __init__(self, database: Rdict | None, topic_id: str) -> None:
+        """Read how far a database goes.
+
+        Args:
+            database: The database; None for rows that nobody keeps.
+            topic_id: Id of the changelog topic that is written to from now on.
+        """
+        self.cache: dict[Any, Any] = {}
+        self._database = database
+        self._topic_id = topic_id
+        # By prefix and key: the row, and who has written it last.
+        self._overlay: dict[bytes, dict[bytes, tuple[bytes | None, object]]] = {}
+        found = None if database is None else database.get(POSITION)
+        position: dict[str, Any] = {} if found is None else json.loads(found)
+        self.offset: int = position.get("offset", NOTHING)
+        self._topic_on_disk: str = position.get("topic", topic_id)
+        self._at: float = position.get("at", 0.0)
+
+    def not_to_be_continued(self, end: int, now: float) -> str | None:
+        """Why what is on disk must not be continued; None if it may be.
+
+        Args:
+            end: End offset of the changelog partition.
+            now: The time, in seconds since the epoch.
+        """
+        if self.offset == NOTHING:
+            return None
+        if self._topic_id == NO_TOPIC_ID:
+            return "the broker has no ids for topics"
+        if self._topic_on_disk != self._topic_id:
+            return "its changelog was deleted and created again"
+        if self.offset >= end:
+            return f"the changelog ends at {end}, before offset {self.offset}"
+        if self.offset + 1 < end and now - self._at > LONGEST_ABSENCE_S:
+            return "it is so old that deletions may have been missed"
+        return None
+
+    def get(self, key: bytes) -> bytes | None:
+        """The row of a key; None if there is none."""
+        if self._overlay:
+            written = self._overlay.get(prefix_of(key))
+            if written is not None and key in written:
+                return written[key][0]
+        return None if self._database is None else self._database.get(key)
+
+    def put(self, key: bytes, value: bytes | None, writer: object = None) -> None:
+        """Write a row; None deletes it. It stays in memory until its writer is acknowledged.
+
+        Raises:
+            ValueError: The key is empty.
+        """
+        if key == POSITION:
+            raise ValueError("the key of a row must not be empty")
+        self._overlay.setdefault(prefix_of(key), {})[key] = (value, writer)
+
+    def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """The rows whose keys are `prefix` / something without another slash, in no order."""
+        found: dict[bytes, bytes | None] = {}
+        if self._database is not None:
+            between = ReadOptions()
+            first = None
+            if prefix:
+                first = prefix + b"/"
+                between.set_iterate_upper_bound(prefix + b"0")  # what comes after the slash
+            rows: Iterable[tuple[Any, bytes]] = self._database.items(
+                from_key=first, read_opt=between
+            )
+            found = {k: value for k, value in rows if k != POSITION and prefix_of(k) == prefix}
+        for key, (written, _) in self._overlay.get(prefix, {}).items():
+            found[key] = written
+        return [(key, value) for key, value in found.items() if value is not None]
+
+    def acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
+        """Write to disk what a writer has written, and that the changelog has so much more.
+
+        Writers have to be acknowledged in the order in which their rows are in the changelog.
+        """
+        if self._database is None or not written:
+            return  # it went away meanwhile; whoever has it now recovers these rows
+        self._write(written, self.offset + len(written), time.time())
+        for key in written:
+            prefix = prefix_of(key)
+            rows = self._overlay.get(prefix, {})
+            if key in rows and rows[key][1] is writer:
+                del rows[key]
+                if not rows:
+                    del self._overlay[prefix]
+
+    def recovered(self, rows: Mapping[bytes, bytes | None], offset: int, at: float) -> None:
+        """Write to disk what was read back from the changelog.
+
+        Args:
+            rows: The last value of each key; None if it was deleted.
+            offset: Offset of the last message.
+            at: Its time, in seconds since the epoch: what was deleted after it, was later.
+        """
+        self.cache.clear()
+        self._write(rows, offset, at)
+
+    def is_current(self) -> None:
+        """Note that the rows are, now, all that the changelog has."""
+        if self.offset != NOTHING:
+            self._write({}, self.offset, time.time())
+
+    def hand_over(self) -> Rdict | None:
+        """Give up the database, open, and what is not acknowledged."""
+        database, self._database = self._database, None
+        self._overlay.clear()
+        self.cache.clear()
+        return database
+
+    def close(self) -> None:
+        """Close the database and give up what is not acknowledged."""
+        database = self.hand_over()
+        if database is not None:
+            database.close()
+
+    def _write(self, rows: Mapping[bytes, bytes | None], offset: int, at: float) -> None:
+        if self._database is None:
+            return
+        # One step: a crash leaves rows and offset of before it, or of after it.
+        batch = WriteBatch(raw_mode=True)
+        for key, value in rows.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        position = {"topic": self._topic_id, "offset": offset, "at": at}
+        batch.put(POSITION, json.dumps(position).encode())
+        self._database.write(batch)
+        self.offset, self._at = offset, at

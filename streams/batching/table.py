@@ -81,13 +81,11 @@ class MemoryStore(memory.Store):  # type: ignore[type-arg]
 class RocksStore(MemoryStore):
     """Rows in RocksDB: see `streams.batching.rocks`."""
 
-    def __post_init__(self) -> None:
-        directory = self.table.directory
-        if directory is None:
-            raise RuntimeError("a table on RocksDB needs a directory")
-        self.rocks = RocksRowStore(directory, self.table.name)
+    def __init__(self, *args: Any, directory: RocksDirectory, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.rocks = RocksRowStore(directory, self.table_name)
         self.rows = self.rocks
-        self._directory: RocksDirectory = directory
+        self._directory = directory
 
     def apply_changelog_batch(
         self,
@@ -162,14 +160,15 @@ class BatchTable(Table):  # type: ignore[type-arg]
     directory: RocksDirectory | None = None
 
     def _new_store(self) -> MemoryStore:
-        kind, url = (MemoryStore, "memory://") if self.directory is None else (RocksStore, "rocks:")
-        return kind(
-            url, self.app, self,
-            table_name=self.name, loop=self.loop, **self._store_args(),
-        )  # fmt: skip
+        args = self._store_args()
+        if self.directory is None:
+            return MemoryStore("memory://", self.app, self, **args)
+        return RocksStore("rocksdb://", self.app, self, directory=self.directory, **args)
 
     def _store_args(self) -> dict[str, Any]:
         return {
+            "table_name": self.name,
+            "loop": self.loop,
             "key_type": self.key_type,
             "value_type": self.value_type,
             "key_serializer": self.key_serializer,

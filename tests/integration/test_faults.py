@@ -26,6 +26,8 @@ from tests.integration.conftest import (
 
 pytestmark = pytest.mark.timeout(400)
 
+BOTH_STORES = pytest.mark.parametrize("store", ["memory", "rocksdb"])
+
 
 def submit_walls(client, random: Random, count: int) -> None:
     for _ in range(count):
@@ -49,9 +51,11 @@ def wait_until_idle(client) -> None:
     wait_until(lambda: replay.lag() == 0, 120, "no lag is left")
 
 
+@BOTH_STORES
 def test_a_worker_killed_again_and_again_loses_nothing_and_doubles_nothing(
-    settings, client, tmp_path
+    settings, client, tmp_path, store
 ):
+    settings = settings.model_copy(update={"store": store})
     random = Random(1)
     log = tmp_path / "worker.log"
     replay = Replay(client)
@@ -75,7 +79,9 @@ def test_a_worker_killed_again_and_again_loses_nothing_and_doubles_nothing(
     assert_equal_to_the_domain(client)
 
 
-def test_workers_join_and_leave_under_load(settings, client, tmp_path):
+@BOTH_STORES
+def test_workers_join_and_leave_under_load(settings, client, tmp_path, store):
+    settings = settings.model_copy(update={"store": store})
     random = Random(2)
     other = settings.model_copy(update={"web_port": free_port()})
     with running_worker(settings, tmp_path / "one.log") as one:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import faust
 from faust import streams as faust_streams
@@ -92,6 +92,20 @@ class BatchApp(faust.App):
         if not self.consumer.assignment():
             return "no partition is assigned"
         return None
+
+    def checkpoint(self) -> Callable[[int], None]:
+        """What to call once an offset is committed, with the generation that it shows current.
+
+        The tables then save what is acknowledged at this moment: the commit shows that their
+        partitions were still ours.
+        """
+        saves = [cast("BatchTable", table).checkpoint() for table in self.tables.values()]
+
+        def save(generation: int) -> None:
+            for save_table in saves:
+                save_table(generation)
+
+        return save
 
     def _recovered(self) -> dict[Any, int]:
         recovery: Any = self.tables

@@ -5,10 +5,13 @@ changelog. That must never be further than the truth:
 
 - Rows are written before their batch's messages are sent. They stay in memory until the changelog
   has acknowledged them, and all messages before them; a row on disk speaks of no lost message.
-- We are the only writer of a changelog partition that we have, and its messages get there in the
-  order of their batches. So the last offset is the one that recovery ended with, plus one for each
-  message acknowledged since. With a second writer, such as a worker that does not know yet that it
-  has lost the partition, this is too low; then a few rows are recovered once more.
+- The owner of a changelog partition is its only writer, and its messages get there in the order of
+  their batches. So the last offset is the one that recovery ended with, plus one for each message
+  acknowledged since. What a worker still writes that has lost the partition makes the owner's
+  offset too low: a few rows are recovered once more.
+- A worker that was stopped for long, and does not know yet that it has lost the partition, would
+  count its messages where the new owner's are. So rows stay in memory until an offset was
+  committed after their acknowledgement, which the broker refuses to who has left the group.
 - An offset says nothing about another topic of the same name. So the topic's id, which no two
   topics share, is kept beside it, and rows of another topic are dropped.
 """
@@ -55,6 +58,13 @@ class Changelog(NamedTuple):
 
     topic_id: str
     ends: Mapping[int, int]
+
+
+class Mark(NamedTuple):
+    """How many writers of a partition were acknowledged, and when, in seconds since the epoch."""
+
+    writers: int
+    at: float
 
 
 class RocksDirectory:
@@ -186,7 +196,7 @@ class RocksRowStore(RowStore):
 
 
 class RocksPartition:
-    """The rows of one partition: those that are acknowledged on disk, those that are not over them.
+    """The rows of one partition: saved ones on disk, later ones in memory, over them.
 
     Attributes:
         offset: Offset of the last changelog message that the rows on disk include; -1 if none.
@@ -204,6 +214,9 @@ class RocksPartition:
         self._topic_id = topic_id
         # By prefix and key: the row, and who has written it last.
         self._overlay: dict[bytes, dict[bytes, tuple[bytes | None, object]]] = {}
+        # What writers have written that the changelog has, in its order.
+        self._acknowledged: list[tuple[Mapping[bytes, bytes | None], object]] = []
+        self._assigned_at = time.time()
         found = None if database is None else database.get(POSITION)
         position: dict[str, Any] = {} if found is None else json.loads(found)
         self.offset: int = position.get("offset", NOTHING)
@@ -238,7 +251,7 @@ class RocksPartition:
         return None if self._database is None else self._database.get(key)
 
     def put(self, key: bytes, value: bytes | None, writer: object = None) -> None:
-        """Write a row; None deletes it. It stays in memory until its writer is acknowledged.
+        """Write a row; None deletes it. It stays in memory until its writer is saved.
 
         Raises:
             ValueError: The key is empty.
@@ -265,13 +278,31 @@ class RocksPartition:
         return [(key, value) for key, value in found.items() if value is not None]
 
     def acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
-        """Write to disk what a writer has written, and that the changelog has so much more.
+        """Note that the changelog has what a writer has written; `save` brings it to disk.
 
         Writers have to be acknowledged in the order in which their rows are in the changelog.
         """
-        if self._database is None or not written:
+        if self._database is not None and written:
+            self._acknowledged.append((written, writer))
+
+    def mark(self) -> Mark:
+        """What is acknowledged by now."""
+        return Mark(len(self._acknowledged), time.time())
+
+    def save(self, mark: Mark) -> None:
+        """Write to disk what was acknowledged by then, and that the changelog has so much more."""
+        if self._database is None or not mark.writers:
             return  # it went away meanwhile; whoever has it now recovers these rows
-        self._write(written, self.offset + len(written), time.time())
+        saved = self._acknowledged[: mark.writers]
+        del self._acknowledged[: mark.writers]
+        rows: dict[bytes, bytes | None] = {}
+        for written, _ in saved:
+            rows.update(written)
+        self._write(rows, self.offset + sum(len(written) for written, _ in saved), mark.at)
+        for written, writer in saved:
+            self._uncover(written, writer)
+
+    def _uncover(self, written: Iterable[bytes], writer: object) -> None:
         for key in written:
             prefix = prefix_of(key)
             rows = self._overlay.get(prefix, {})
@@ -292,14 +323,15 @@ class RocksPartition:
         self._write(rows, offset, at)
 
     def is_current(self) -> None:
-        """Note that the rows are, now, all that the changelog has."""
+        """Note that the rows are all that the changelog had when the partition was assigned."""
         if self.offset != NOTHING:
-            self._write({}, self.offset, time.time())
+            self._write({}, self.offset, self._assigned_at)
 
     def hand_over(self) -> Rdict | None:
         """Give up the database, open, and what is not acknowledged."""
         database, self._database = self._database, None
         self._overlay.clear()
+        self._acknowledged.clear()
         self.cache.clear()
         return database
 

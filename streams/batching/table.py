@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from streams.batching.app import BatchApp
     from streams.batching.rocks import RocksDirectory
 
+# No rebalance is over: what is acknowledged belongs to nobody yet.
+NO_GENERATION = -2
+
 __all__ = ["BatchTable", "MemoryStore", "RocksStore", "RowStore", "Rows"]
 
 
@@ -77,6 +80,10 @@ class MemoryStore(memory.Store):  # type: ignore[type-arg]
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Nothing is left to do: rows are kept by partition."""
 
+    def checkpoint(self) -> Callable[[int], None]:
+        """What to call once an offset is committed, with the generation that it shows current."""
+        return lambda _: None
+
 
 class RocksStore(MemoryStore):
     """Rows in RocksDB: see `streams.batching.rocks`."""
@@ -86,6 +93,7 @@ class RocksStore(MemoryStore):
         self.rocks = RocksRowStore(directory, self.table_name)
         self.rows = self.rocks
         self._directory = directory
+        self._generation = NO_GENERATION
 
     def apply_changelog_batch(
         self,
@@ -109,7 +117,7 @@ class RocksStore(MemoryStore):
         assigned: set[TP],
         revoked: set[TP],  # noqa: ARG002 - Faust's signature; what we have says more
         newly_assigned: set[TP],  # noqa: ARG002
-        generation_id: int = 0,  # noqa: ARG002
+        generation_id: int = 0,
     ) -> None:
         """Close the partitions that went away; have the others as they are on disk.
 
@@ -118,6 +126,7 @@ class RocksStore(MemoryStore):
         """
         # What was recovered so far belongs to the partitions as they are now.
         self.app.tables.recovery.flush_buffers()  # type: ignore[attr-defined]
+        self._generation = NO_GENERATION
         ours = self._ours(assigned)
         for number in self.rocks.open_partitions.keys() - ours:
             self.rocks.drop(number)
@@ -126,6 +135,7 @@ class RocksStore(MemoryStore):
             changelog = await asyncio.to_thread(self._directory.describe, topic, ours)
             for number in ours:
                 await asyncio.to_thread(self.rocks.open, number, changelog)
+        self._generation = generation_id
 
     def persisted_offset(self, tp: TP) -> int:
         """Offset of the last changelog message that is on disk; recovery begins after it.
@@ -143,6 +153,17 @@ class RocksStore(MemoryStore):
         """Note that the recovered partitions are current."""
         for number in self._ours(active_tps):
             self.rocks.partition(number).is_current()
+
+    def checkpoint(self) -> Callable[[int], None]:
+        """Save what is acknowledged now, if the partitions turn out to be ours still."""
+        marks = [(rows, rows.mark()) for rows in self.rocks.open_partitions.values()]
+
+        def save(generation: int) -> None:
+            if generation == self._generation:
+                for rows, mark in marks:
+                    rows.save(mark)
+
+        return save
 
     async def on_stop(self) -> None:
         """Close the databases."""
@@ -180,6 +201,10 @@ class BatchTable(Table):  # type: ignore[type-arg]
         """The rows of a partition, to read, and to note writes to."""
         return Rows(cast("MemoryStore", self.data).rows, partition)
 
+    def checkpoint(self) -> Callable[[int], None]:
+        """What to call once an offset is committed, with the generation that it shows current."""
+        return cast("MemoryStore", self.data).checkpoint()
+
     def changelog_messages(self, rows: Rows) -> list[Message]:
         """The rows written to, as messages to the changelog."""
         topic = self.changelog_topic.get_topic_name()
@@ -216,5 +241,5 @@ class Rows:
         return self._rows.scan(prefix)
 
     def acknowledged(self) -> None:
-        """Say that the changelog has what was written, and the messages before it: keep it."""
+        """Say that the changelog has what was written, and the broker all messages before it."""
         self._rows.acknowledged(self.written, self)

@@ -59,6 +59,7 @@ def test_a_restart_recovers_only_what_is_new(on_disk, client, tmp_path):
         assert recovered_rows(worker) == new
         submit_walls(client, random, 2)
         wait_until_idle(client)
+        assert_equal_to_the_domain(client)
         worker.kill()
     with running_worker(on_disk, log) as worker:
         assert recovered_rows(worker) == 0

@@ -51,6 +51,13 @@ def write(store, rows: dict[bytes, bytes | None], partition: int = 0) -> Rows:
     return batch
 
 
+def save(store, partition: int = 0) -> None:
+    """What a commit does."""
+    if isinstance(store, RocksRowStore):
+        rows = store.partition(partition)
+        rows.save(rows.mark())
+
+
 @pytest.fixture
 def after_a_kill(rocks, tmp_path_factory):
     """What a process that starts after a SIGKILL finds: the files as they are at this moment."""
@@ -74,6 +81,7 @@ def after_a_kill(rocks, tmp_path_factory):
 
 def test_rows_are_read_as_they_were_written_last(store):
     write(store, {b"w": b"1", b"w/1": b"2"}).acknowledged()
+    save(store)
     write(store, {b"w/1": b"3", b"w/2": b"4"})
     write(store, {b"w": None})
     assert [store.get(0, key) for key in (b"w", b"w/1", b"w/2", b"w/3")] == [None, b"3", b"4", None]
@@ -82,6 +90,7 @@ def test_rows_are_read_as_they_were_written_last(store):
 def test_a_scan_finds_the_rows_directly_under_a_prefix_and_no_others(store):
     keys = [b"w", b"w/1", b"w/2", b"w/2/3", b"w-/1", b"w./1", b"w0/1", b"ww/1", b"v/1", b"x"]
     write(store, dict.fromkeys(keys, b"on disk")).acknowledged()
+    save(store)
     write(store, {b"w/2": None, b"w/4": b"in memory", b"w/4/5": b"", b"y": b"in memory"})
     assert dict(store.scan(0, b"w")) == {b"w/1": b"on disk", b"w/4": b"in memory"}
     assert dict(store.scan(0, b"w/2")) == {b"w/2/3": b"on disk"}
@@ -102,6 +111,7 @@ def test_a_batch_of_a_partition_that_went_away_writes_to_nobody(store):
     late.put(b"w/2", b"later")
     late.cache["x"] = "later"
     late.acknowledged()
+    save(store)
     if isinstance(store, RocksRowStore):
         store.open(0, TOPIC)
     rows = Rows(store, 0)
@@ -122,7 +132,10 @@ def test_a_cache_lasts_from_batch_to_batch_as_long_as_the_assignment(store):
 def test_a_row_is_on_disk_when_its_changelog_is_acknowledged_and_not_before(rocks, after_a_kill):
     acknowledged = write(rocks, {b"w/1": b"told", b"w/2": b"told"})
     write(rocks, {b"w/2": b"not told", b"w/3": b"not told", b"w/1": None})
+    save(rocks)
+    assert after_a_kill().scan(0, b"w") == []
     acknowledged.acknowledged()
+    save(rocks)
     assert dict(rocks.scan(0, b"w")) == {b"w/2": b"not told", b"w/3": b"not told"}
     found = after_a_kill()
     assert dict(found.scan(0, b"w")) == {b"w/1": b"told", b"w/2": b"told"}
@@ -135,7 +148,9 @@ def test_what_a_later_batch_wrote_is_seen_while_earlier_ones_are_acknowledged(ro
     for batch in batches:
         batch.acknowledged()
         seen.append(rocks.get(0, b"w/1"))
-    assert seen == [b"4"] * 5
+        save(rocks)
+        seen.append(rocks.get(0, b"w/1"))
+    assert seen == [b"4"] * 10
     assert rocks.partition(0)._overlay == {}
     assert rocks.partition(0).offset == 4
 
@@ -145,10 +160,12 @@ def test_the_offset_is_that_of_the_last_recovered_message_and_one_for_each_ackno
 ):
     # Compaction has left gaps.
     rocks.partition(0).recovered({b"w/1": b"1", b"w/2": None}, 41, at=time.time())
-    write(rocks, {b"w/1": b"2", b"w/3": b"3"}).acknowledged()
+    write(rocks, {b"w/1": b"2", b"w/3": b"2"}).acknowledged()
+    write(rocks, {b"w/3": b"3"}).acknowledged()
     write(rocks, {}).acknowledged()
+    save(rocks)
     found = after_a_kill()
-    assert found.partition(0).offset == 43
+    assert found.partition(0).offset == 44
     assert dict(found.scan(0, b"w")) == {b"w/1": b"2", b"w/3": b"3"}
 
 
@@ -159,11 +176,25 @@ def test_an_acknowledgement_from_before_a_rebalance_is_not_counted_again(rocks):
     assert (rocks.get(0, b"w/1"), Rows(rocks, 0).cache) == (None, {})
     rocks.partition(0).recovered({b"w/1": b"1"}, 0, at=time.time())
     under_way.acknowledged()
+    save(rocks)
     assert rocks.partition(0).offset == 0
+
+
+def test_what_is_acknowledged_after_a_commit_began_is_not_saved_with_it(rocks, after_a_kill):
+    write(rocks, {b"w/1": b"before"}).acknowledged()
+    mark = rocks.partition(0).mark()
+    write(rocks, {b"w/1": b"after", b"w/2": b"after"}).acknowledged()
+    rocks.partition(0).save(mark)
+    found = after_a_kill()
+    assert (found.scan(0, b"w"), found.partition(0).offset) == ([(b"w/1", b"before")], 0)
+    assert rocks.get(0, b"w/1") == b"after"
+    save(rocks)
+    assert rocks.partition(0).offset == 2
 
 
 def test_a_partition_that_comes_back_is_continued(rocks):
     write(rocks, {b"w/1": b"1"}).acknowledged()
+    save(rocks)
     rocks.drop(0)
     rocks.open(0, TOPIC)
     assert (rocks.get(0, b"w/1"), rocks.partition(0).offset) == (b"1", 0)
@@ -179,6 +210,7 @@ def test_a_partition_that_comes_back_is_continued(rocks):
 )
 def test_rows_of_another_changelog_are_dropped(rocks, after_a_kill, changelog):
     write(rocks, {b"w/1": b"1", b"w/2": b"2"}).acknowledged()
+    save(rocks)
     found = after_a_kill(changelog)
     assert (found.scan(0, b"w"), found.partition(0).offset) == ([], -1)
 
@@ -196,6 +228,7 @@ def test_a_copy_that_may_have_missed_a_deletion_is_dropped(rocks):
 
 def test_a_broken_database_is_made_anew(rocks, tmp_path):
     write(rocks, {b"w/1": b"1"}).acknowledged()
+    save(rocks)
     rocks.close()
     current = tmp_path / "rocksdb" / "ledger" / "0" / "CURRENT"
     current.write_text("MANIFEST-")

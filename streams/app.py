@@ -34,10 +34,9 @@ def create_app(settings: Settings) -> BatchApp:
         KafkaException: The broker refuses a topic or does not answer.
         StoreInUse: Another worker has the directory that this one's tables are kept in.
     """
-    directory = settings.data_dir / f"{settings.group}-{settings.web_port}"
     on_disk = settings.store == "rocksdb"
-    # First: whoever has the directory already has to be told before anything is done.
-    rocks = RocksDirectory(directory, settings.bootstrap_servers) if on_disk else None
+    # First: if another worker has the directory, nothing may be done.
+    directory = RocksDirectory(settings.worker_dir, settings.bootstrap_servers) if on_disk else None
     create_topics(settings)
     topics = Topics.of(settings)
     pipeline = Pipeline(topics, register(settings.registry_url, topics.all()))
@@ -51,10 +50,10 @@ def create_app(settings: Settings) -> BatchApp:
         ),
         on_batch=metrics.count_batch,
         on_recovered=metrics.count_recovered,
-        directory=rocks,
+        directory=directory,
         version=settings.app_version,
         broker=[f"kafka://{address}" for address in settings.bootstrap_servers.split(",")],
-        datadir=directory,
+        datadir=settings.worker_dir,
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication_factor,
         topic_allow_declare=False,

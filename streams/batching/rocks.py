@@ -24,10 +24,11 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from confluent_kafka import TopicCollection, TopicPartition
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from filelock import FileLock, Timeout
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from streams.batching.store import RowStore, prefix_of
 
@@ -103,18 +104,17 @@ class RocksDirectory:
         """Ask the broker for a topic's id and the end offsets of its partitions.
 
         Raises:
-            KafkaException: The broker does not answer.
+            KafkaException: It has not answered, or a partition had no leader, for a long time.
         """
         if self._admin is None:
             self._admin = AdminClient(self._config)
-        wanted = TopicCollection([topic])
-        described = self._admin.describe_topics(wanted, request_timeout=ANSWER_S)[topic].result()
-        found = self._admin.list_offsets(
-            {TopicPartition(topic, number): OffsetSpec.latest() for number in partitions},
-            request_timeout=ANSWER_S,
-        )
-        ends = {tp.partition: future.result().offset for tp, future in found.items()}
-        return Changelog(str(described.topic_id), ends)
+        numbers = list(partitions)
+        return Retrying(
+            retry=retry_if_exception_type(KafkaException),
+            stop=stop_after_delay(ANSWER_S),
+            wait=wait_fixed(0.2),
+            reraise=True,
+        )(lambda admin: _described(admin, topic, numbers), self._admin)
 
     def database(self, path: Path) -> Rdict:
         """Open a database, or make it.
@@ -144,6 +144,15 @@ class RocksDirectory:
         return options
 
 
+def _described(admin: AdminClient, topic: str, partitions: list[int]) -> Changelog:
+    wanted = TopicCollection([topic])
+    described = admin.describe_topics(wanted, request_timeout=ANSWER_S)[topic].result()
+    latest = {TopicPartition(topic, number): OffsetSpec.latest() for number in partitions}
+    found = admin.list_offsets(latest, request_timeout=ANSWER_S)
+    ends = {tp.partition: future.result().offset for tp, future in found.items()}
+    return Changelog(str(described.topic_id), ends)
+
+
 class RocksRowStore(RowStore):
     """The rows of a table, in a database for each partition that is assigned."""
 
@@ -164,14 +173,25 @@ class RocksRowStore(RowStore):
         return self.open_partitions.get(number) or RocksPartition(None, "")
 
     def open(self, number: int, changelog: Changelog) -> None:
-        """Have a partition that is assigned, from now on without what was not acknowledged.
+        """Have a partition that is assigned, from now on without what was not saved."""
+        self.open_partitions[number] = self.opened(number, self.hand_over(number), changelog)
 
-        What its database has is kept if it is of this changelog and not of before it can be
-        continued.
+    def hand_over(self, number: int) -> Rdict | None:
+        """Give up a partition that is open, but not its database; None if it is not."""
+        rows = self.open_partitions.pop(number, None)
+        return None if rows is None else rows.hand_over()
+
+    def opened(self, number: int, database: Rdict | None, changelog: Changelog) -> RocksPartition:
+        """A partition as it is on disk. Takes a while, and changes nothing of the store itself.
+
+        What is on disk is kept if it is of this changelog and may be continued.
+
+        Args:
+            number: The partition.
+            database: Its database, if it is open already.
+            changelog: Its changelog as it is now.
         """
-        before = self.open_partitions.pop(number, None)
         path = self._path / str(number)
-        database = before.hand_over() if before is not None else None
         if database is None:
             database = self._directory.database(path)
         rows = RocksPartition(database, changelog.topic_id)
@@ -181,7 +201,7 @@ class RocksRowStore(RowStore):
             rows.close()
             shutil.rmtree(path)
             rows = RocksPartition(self._directory.database(path), changelog.topic_id)
-        self.open_partitions[number] = rows
+        return rows
 
     def drop(self, partition: int) -> None:
         """Close a partition that went away; its database stays, to be continued from."""

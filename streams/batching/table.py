@@ -134,7 +134,9 @@ class RocksStore(MemoryStore):
             topic = self.table.changelog_topic.get_topic_name()
             changelog = await asyncio.to_thread(self._directory.describe, topic, ours)
             for number in ours:
-                await asyncio.to_thread(self.rocks.open, number, changelog)
+                database = self.rocks.hand_over(number)
+                opened = asyncio.to_thread(self.rocks.opened, number, database, changelog)
+                self.rocks.open_partitions[number] = await opened
         self._generation = generation_id
 
     def persisted_offset(self, tp: TP) -> int:
@@ -156,6 +158,8 @@ class RocksStore(MemoryStore):
 
     def checkpoint(self) -> Callable[[int], None]:
         """Save what is acknowledged now, if the partitions turn out to be ours still."""
+        if self._generation == NO_GENERATION:
+            return lambda _: None
         marks = [(rows, rows.mark()) for rows in self.rocks.open_partitions.values()]
 
         def save(generation: int) -> None:

@@ -49,6 +49,9 @@ def register(app: BatchApp, table: BatchTable, pipeline: Pipeline, settings: Set
             (tp.topic, tp.partition) == (totals, partition) for tp in app.consumer.assignment()
         ):
             return await _forward(app, view, request, totals, wall, partition)
+        reason = app.not_ready()
+        if reason is not None:  # a part of the rows would be a wrong answer
+            return _problem(view, 503, f"{reason}; ask again in a moment")
         try:
             codec = pipeline.codecs["ProfileTotals"]
             return _json(view, question(WallAnswers(wall, table, codec, settings.partitions)))

@@ -43,8 +43,9 @@ check: install ## Lint, format and types
 test: check ## Run every check and every test, on a real Kafka and a real registry
 	$(BIN)/pytest
 
-chaos: install ## Kill, stop and starve everything under load: SEED=n FAULTS=n
-	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --faults $(or $(FAULTS),20)
+chaos: install ## Kill, stop and starve everything under load: SEED=n FAULTS=n STORE=rocksdb
+	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --faults $(or $(FAULTS),20) \
+		--store $(or $(STORE),memory)
 
 clean: ## Remove what install and the tests leave here
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

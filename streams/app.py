@@ -10,7 +10,7 @@ import uvloop
 from streams import metrics
 from streams.agents import crews, intake, ledger, overview, planner
 from streams.avro import register
-from streams.batching import BatchApp, Output
+from streams.batching import BatchApp, Output, RocksDirectory
 from streams.pipeline import Pipeline
 from streams.topics import Topics, create_topics
 from streams.web import views
@@ -32,7 +32,11 @@ def create_app(settings: Settings) -> BatchApp:
         TopicMismatch: A topic is there with another number of partitions than is set.
         SchemaRegistryError: The registry refuses a schema.
         KafkaException: The broker refuses a topic or does not answer.
+        StoreInUse: Another worker has the directory that this one's tables are kept in.
     """
+    on_disk = settings.store == "rocksdb"
+    # First: if another worker has the directory, nothing may be done.
+    directory = RocksDirectory(settings.worker_dir, settings.bootstrap_servers) if on_disk else None
     create_topics(settings)
     topics = Topics.of(settings)
     pipeline = Pipeline(topics, register(settings.registry_url, topics.all()))
@@ -45,9 +49,11 @@ def create_app(settings: Settings) -> BatchApp:
             {"message.timeout.ms": int(settings.session_timeout_s * 900)},
         ),
         on_batch=metrics.count_batch,
+        on_recovered=metrics.count_recovered,
+        directory=directory,
         version=settings.app_version,
         broker=[f"kafka://{address}" for address in settings.bootstrap_servers.split(",")],
-        datadir=settings.data_dir / f"{settings.group}-{settings.web_port}",
+        datadir=settings.worker_dir,
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication_factor,
         topic_allow_declare=False,

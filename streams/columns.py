@@ -221,12 +221,11 @@ if b > 127:
 _DECODED = {
     "int": _NUMBER,
     "long": _NUMBER,
-    "string": """\
-b = v[p]
-p += 1
-if b > 127 or b & 1: unknown()
-{0} = v[p : p + (b >> 1)].decode()
-p += b >> 1
+    "string": _NUMBER.format("n")
+    + """\
+if n < 0: unknown()
+{0} = v[p : p + n].decode()
+p += n
 """,
     "boolean": """\
 b = v[p]

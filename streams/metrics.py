@@ -26,6 +26,9 @@ DEAD_LETTERS = Counter("thewall_dead_letters", "Records put on the dead-letter t
 SECTIONS_PLANNED = Counter("thewall_sections_planned", "Sections that crews were told to build")
 SECTIONS_BUILT = Counter("thewall_sections_built", "Sections that crews built")
 PROFILES_COMPLETED = Counter("thewall_profiles_completed", "Plans of profiles completed")
+RECOVERED_ROWS = Counter(
+    "thewall_recovered_rows", "Changelog messages applied to a table in recovery", ["table"]
+)
 DAILY_ROWS = Counter("thewall_daily_rows", "Rows written to the daily topic, tombstones included")
 
 
@@ -34,3 +37,8 @@ def count_batch(batch: RecordBatch, stage: str, seconds: float) -> None:
     RECORDS.labels(stage=stage).inc(len(batch))
     BATCH_SIZE.labels(stage=stage).observe(len(batch))
     STAGE_SECONDS.labels(stage=stage).observe(seconds)
+
+
+def count_recovered(table: str, rows: int) -> None:
+    """Note messages of a table's changelog that were applied to it in recovery."""
+    RECOVERED_ROWS.labels(table=table).inc(rows)

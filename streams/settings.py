@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         """The consumer group: the application's id and, from version 2 on, its version."""
         return self.app_id if self.app_version == 1 else f"{self.app_id}-v{self.app_version}"
 
+    @property
+    def worker_dir(self) -> Path:
+        """A worker's own directory: on one machine no two workers have one port."""
+        return self.data_dir / f"{self.group}-{self.web_port}"
+
 
 def load_settings(**overrides: object) -> Settings:
     """Read the settings; addresses that are not set are those of the running embedded stack.

@@ -19,6 +19,7 @@ from streams.batching.app import BatchApp
 from streams.batching.delivery import Batch, Batches
 from streams.batching.output import Output
 from streams.batching.records import Message, Messages, Outcome, Record, RecordBatch
+from streams.batching.rocks import RocksDirectory, StoreInUse
 from streams.batching.table import BatchTable, Rows
 
 __all__ = [
@@ -32,5 +33,7 @@ __all__ = [
     "Output",
     "Record",
     "RecordBatch",
+    "RocksDirectory",
     "Rows",
+    "StoreInUse",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import faust
 from faust import streams as faust_streams
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from streams.batching.output import Output
     from streams.batching.records import Record, RecordBatch
+    from streams.batching.rocks import RocksDirectory
 
 
 class BatchApp(faust.App):
@@ -31,6 +32,8 @@ class BatchApp(faust.App):
         *,
         output: Output,
         on_batch: Callable[[RecordBatch, str, float], None] = lambda *_: None,
+        on_recovered: Callable[[str, int], None] = lambda *_: None,
+        directory: RocksDirectory | None = None,
         **settings: Any,
     ) -> None:
         """Make the app.
@@ -40,6 +43,9 @@ class BatchApp(faust.App):
             output: What the agents send with.
             on_batch: Called with each batch that an agent has computed, the agent's name, and how
                 long it took, in seconds: for metrics, which count records and not batches.
+            on_recovered: Called with the name of a table, and how many messages of its changelog
+                were applied to it.
+            directory: Where the tables are kept in RocksDB; None keeps them in memory.
             settings: Faust's settings.
 
         Raises:
@@ -54,6 +60,8 @@ class BatchApp(faust.App):
         super().__init__(id, **settings)
         self.output = output
         self.on_batch = on_batch
+        self.on_recovered = on_recovered
+        self._directory = directory
         self._watchdog: Watchdog | None = None
         self._sources: list[str] = []
 
@@ -76,6 +84,28 @@ class BatchApp(faust.App):
             for topic in self._sources
             for partition in range(self.conf.topic_partitions)
         ]
+
+    def not_ready(self) -> str | None:
+        """Why the worker does not process its partitions yet; None if it does."""
+        if self.rebalancing or not self.tables.actives_ready:
+            return "tables are being recovered" if self.in_recovery else "the group is forming"
+        if not self.consumer.assignment():
+            return "no partition is assigned"
+        return None
+
+    def checkpoint(self) -> Callable[[int], None]:
+        """What to call once an offset is committed, with the generation that it shows current.
+
+        The tables then save what is acknowledged at this moment: the commit shows that their
+        partitions were still ours.
+        """
+        saves = [cast("BatchTable", table).checkpoint() for table in self.tables.values()]
+
+        def save(generation: int) -> None:
+            for save_table in saves:
+                save_table(generation)
+
+        return save
 
     def _recovered(self) -> dict[Any, int]:
         recovery: Any = self.tables
@@ -110,6 +140,7 @@ class BatchApp(faust.App):
             value_type=bytes,
             recovery_buffer_size=1000,
         )
+        table.directory = self._directory
         self.tables.add(table)
         return table
 

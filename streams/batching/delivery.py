@@ -47,6 +47,7 @@ class Batch(RecordBatch):
         self._batches = batches
         self._message = message
         self._last = last
+        self._rows: Rows | None = None
 
     async def deliver(
         self, outcome: Outcome, table: BatchTable | None = None, rows: Rows | None = None
@@ -60,10 +61,13 @@ class Batch(RecordBatch):
         if table is not None and rows is not None:
             changelog = table.changelog_messages(rows)
         phases = (outcome.messages, outcome.afterwards, changelog)
+        self._rows = rows
         self._batches.app.on_batch(self, self._batches.name, time.perf_counter() - self._begun)
         await self._batches.deliver(phases, self._acknowledge)
 
     def _acknowledge(self) -> None:
+        if self._rows is not None:
+            self._rows.acknowledged()
         app = self._batches.app
         consumer: Any = app.consumer
         if self._last:

@@ -107,7 +107,7 @@ class Output(Service):
             try:
                 if columns:
                     await asyncio.to_thread(self._send_round, columns)
-            except LostMessage as error:
+            except Exception as error:  # noqa: BLE001 - whoever waits ends the worker
                 for delivery in self._waiting:
                     if not delivery.done.done():
                         delivery.done.set_exception(error)

@@ -2,53 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
 from faust import Table
 from faust.stores import memory
 
 from streams.batching.records import Messages
+from streams.batching.rocks import NOTHING, RocksRowStore
+from streams.batching.store import RowStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from faust.types import TP, EventT
 
+    from streams.batching.app import BatchApp
+    from streams.batching.rocks import RocksDirectory
 
-class RowStore:
-    """Rows by partition, then by the part of the key before its last slash.
+# No rebalance is over: what is acknowledged belongs to nobody yet.
+NO_GENERATION = -2
 
-    So that a partition can go as a whole when it moves to another worker, and all rows under a
-    prefix can be read at once.
-    """
-
-    def __init__(self) -> None:
-        """Start without rows."""
-        self._partitions: dict[int, dict[bytes, dict[bytes, bytes]]] = {}
-
-    def get(self, partition: int, key: bytes) -> bytes | None:
-        """The row of a key; None if there is none."""
-        return self._partitions.get(partition, {}).get(_prefix(key), {}).get(key)
-
-    def put(self, partition: int, key: bytes, value: bytes | None) -> None:
-        """Write a row; None deletes it."""
-        rows = self._partitions.setdefault(partition, {}).setdefault(_prefix(key), {})
-        if value is None:
-            rows.pop(key, None)
-        else:
-            rows[key] = value
-
-    def scan(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """The rows whose keys are `prefix` / something without another slash, in no order."""
-        return list(self._partitions.get(partition, {}).get(prefix, {}).items())
-
-    def drop(self, partition: int) -> None:
-        """Forget a partition's rows."""
-        self._partitions.pop(partition, None)
-
-
-def _prefix(key: bytes) -> bytes:
-    return key.rpartition(b"/")[0]
+__all__ = ["BatchTable", "MemoryStore", "RocksStore", "RowStore", "Rows"]
 
 
 class MemoryStore(memory.Store):  # type: ignore[type-arg]
@@ -58,8 +34,10 @@ class MemoryStore(memory.Store):  # type: ignore[type-arg]
     away and comes back would find rows that another worker has since changed or deleted.
     """
 
+    table: BatchTable
+
     def __post_init__(self) -> None:
-        self.rows = RowStore()
+        self.rows: RowStore = RowStore()
 
     def apply_changelog_batch(
         self,
@@ -68,10 +46,18 @@ class MemoryStore(memory.Store):  # type: ignore[type-arg]
         to_value: Callable[[Any], Any],  # noqa: ARG002
     ) -> None:
         """Write rows that were read back from the changelog."""
-        for event in batch:
+        count = 0
+        for count, event in enumerate(batch, start=1):  # noqa: B007 - read after the loop
             message = event.message
             if message.key is not None:  # every row has one; Kafka's types allow none
-                self.rows.put(message.partition, message.key, message.value)
+                rows = self.rows.partition(message.partition)
+                rows.cache.clear()
+                rows.put(message.key, message.value)
+        self._count(count)
+
+    def _count(self, recovered: int) -> None:
+        if recovered:
+            cast("BatchApp", self.app).on_recovered(self.table.name, recovered)
 
     async def on_rebalance(
         self,
@@ -82,26 +68,132 @@ class MemoryStore(memory.Store):  # type: ignore[type-arg]
     ) -> None:
         """Forget the partitions that went away, and those that come anew and are recovered."""
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+        for number in self._ours(revoked | newly_assigned):
+            self.rows.drop(number)
+        for rows in self.rows.partitions.values():
+            rows.cache = {}
+
+    def _ours(self, partitions: set[TP]) -> set[int]:
         changelog = self.table.changelog_topic.get_topic_name()
-        for tp in (*revoked, *newly_assigned):
-            if tp.topic == changelog:
-                self.rows.drop(tp.partition)
+        return {tp.partition for tp in partitions if tp.topic == changelog}
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Nothing is left to do: rows are kept by partition."""
 
+    def checkpoint(self) -> Callable[[int], None]:
+        """What to call once an offset is committed, with the generation that it shows current."""
+        return lambda _: None
+
+
+class RocksStore(MemoryStore):
+    """Rows in RocksDB: see `streams.batching.rocks`."""
+
+    def __init__(self, *args: Any, directory: RocksDirectory, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.rocks = RocksRowStore(directory, self.table_name)
+        self.rows = self.rocks
+        self._directory = directory
+        self._generation = NO_GENERATION
+
+    def apply_changelog_batch(
+        self,
+        batch: Iterable[EventT[Any]],
+        to_key: Callable[[Any], Any],  # noqa: ARG002 - Faust's signature; keys are bytes here
+        to_value: Callable[[Any], Any],  # noqa: ARG002
+    ) -> None:
+        """Write rows that were read back from the changelog, each partition's in one step."""
+        messages = sorted((e.message for e in batch), key=lambda m: (m.partition, m.offset))
+        for partition, found in groupby(messages, key=lambda m: m.partition):
+            rows = self.rocks.partition(partition)
+            # What comes twice is older than what is there.
+            new = [message for message in found if message.offset > rows.offset]
+            if new:
+                values = {message.key: message.value for message in new if message.key}
+                rows.recovered(values, new[-1].offset, new[-1].timestamp)
+                self._count(len(new))
+
+    async def on_rebalance(
+        self,
+        assigned: set[TP],
+        revoked: set[TP],  # noqa: ARG002 - Faust's signature; what we have says more
+        newly_assigned: set[TP],  # noqa: ARG002
+        generation_id: int = 0,
+    ) -> None:
+        """Close the partitions that went away; have the others as they are on disk.
+
+        Those that stay are opened anew too: recovery reads what was on its way to the changelog,
+        and an acknowledgement that comes later must not count it again.
+        """
+        # What was recovered so far belongs to the partitions as they are now.
+        self.app.tables.recovery.flush_buffers()  # type: ignore[attr-defined]
+        self._generation = NO_GENERATION
+        ours = self._ours(assigned)
+        for number in self.rocks.open_partitions.keys() - ours:
+            self.rocks.drop(number)
+        if ours:
+            topic = self.table.changelog_topic.get_topic_name()
+            changelog = await asyncio.to_thread(self._directory.describe, topic, ours)
+            for number in ours:
+                database = self.rocks.hand_over(number)
+                opened = asyncio.to_thread(self.rocks.opened, number, database, changelog)
+                self.rocks.open_partitions[number] = await opened
+        self._generation = generation_id
+
+    def persisted_offset(self, tp: TP) -> int:
+        """Offset of the last changelog message that is on disk; recovery begins after it.
+
+        -1 if there is none: with None, Faust would go on from where an earlier recovery ended.
+        """
+        rows = self.rocks.open_partitions.get(tp.partition)
+        return NOTHING if rows is None else rows.offset
+
+    async def on_recovery_completed(
+        self,
+        active_tps: set[TP],
+        standby_tps: set[TP],  # noqa: ARG002 - Faust's signature; there are none
+    ) -> None:
+        """Note that the recovered partitions are current."""
+        for number in self._ours(active_tps):
+            self.rocks.partition(number).is_current()
+
+    def checkpoint(self) -> Callable[[int], None]:
+        """Save what is acknowledged now, if the partitions turn out to be ours still."""
+        if self._generation == NO_GENERATION:
+            return lambda _: None
+        marks = [(rows, rows.mark()) for rows in self.rocks.open_partitions.values()]
+
+        def save(generation: int) -> None:
+            if generation == self._generation:
+                for rows, mark in marks:
+                    rows.save(mark)
+
+        return save
+
+    async def on_stop(self) -> None:
+        """Close the databases."""
+        self.rocks.close()
+        await super().on_stop()
+
 
 class BatchTable(Table):  # type: ignore[type-arg]
-    """A Faust table whose rows are read and written for one partition, a batch at a time."""
+    """A Faust table whose rows are read and written for one partition, a batch at a time.
+
+    Attributes:
+        directory: Where the rows are in RocksDB; None if they are in memory.
+    """
+
+    directory: RocksDirectory | None = None
 
     def _new_store(self) -> MemoryStore:
-        return MemoryStore(
-            "memory://", self.app, self,
-            table_name=self.name, loop=self.loop, **self._store_args(),
-        )  # fmt: skip
+        args = self._store_args()
+        if self.directory is None:
+            return MemoryStore("memory://", self.app, self, **args)
+        return RocksStore("rocksdb://", self.app, self, directory=self.directory, **args)
 
     def _store_args(self) -> dict[str, Any]:
         return {
+            "table_name": self.name,
+            "loop": self.loop,
             "key_type": self.key_type,
             "value_type": self.value_type,
             "key_serializer": self.key_serializer,
@@ -112,6 +204,10 @@ class BatchTable(Table):  # type: ignore[type-arg]
     def rows(self, partition: int) -> Rows:
         """The rows of a partition, to read, and to note writes to."""
         return Rows(cast("MemoryStore", self.data).rows, partition)
+
+    def checkpoint(self) -> Callable[[int], None]:
+        """What to call once an offset is committed, with the generation that it shows current."""
+        return cast("MemoryStore", self.data).checkpoint()
 
     def changelog_messages(self, rows: Rows) -> Messages:
         """The rows written to, as messages to the changelog."""
@@ -131,19 +227,26 @@ class Rows:
 
     def __init__(self, store: RowStore, partition: int) -> None:
         """View a partition of a store."""
-        self._store = store
+        self._rows = store.partition(partition)
         self.partition = partition
         self.written: dict[bytes, bytes | None] = {}
+        #: For what is made of rows, such as decoded ones, by keys of the caller's. It lasts from
+        #: batch to batch until the partition goes away, is assigned anew or is recovered.
+        self.cache: dict[Any, Any] = self._rows.cache
 
     def get(self, key: bytes) -> bytes | None:
         """The row of a key, in wire format; None if there is none."""
-        return self._store.get(self.partition, key)
+        return self._rows.get(key)
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Write a row; None deletes it."""
-        self._store.put(self.partition, key, value)
+        self._rows.put(key, value, self)
         self.written[key] = value
 
     def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
         """The rows whose keys are `prefix` / something without another slash, in no order."""
-        return self._store.scan(self.partition, prefix)
+        return self._rows.scan(prefix)
+
+    def acknowledged(self) -> None:
+        """Say that the changelog has what was written, and the broker all messages before it."""
+        self._rows.acknowledged(self.written, self)

@@ -16,11 +16,13 @@ from mode.utils.futures import notify
 from streams.batching.records import RecordBatch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     import aiokafka
     from faust.types import TP, Message
     from faust.types.transports import TPorTopicSet
+
+    from streams.batching.app import BatchApp
 
 # A partition whose records are still being handed over is left out of the fetch under way, and
 # has to wait for it: Faust's 1.5 s would be the latency of a stage under light load.
@@ -28,7 +30,25 @@ FETCH_MAX_WAIT_MS = 20
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread that fetches, with a wait that suits a pipeline of several stages."""
+    """The thread that fetches, with a wait that suits a pipeline of several stages.
+
+    Attributes:
+        member_in: Generation of the group that the last commit has shown us to be a member of;
+            None if it has shown nothing.
+    """
+
+    member_in: int | None = None
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        self.member_in = None
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - nobody else tells
+        generation = coordinator.generation
+        asked = any(tp in self.assignment() for tp in offsets)
+        committed = await super()._commit(offsets)
+        # A generation never comes back: it is the same now, so it was when the broker agreed.
+        if committed and asked and coordinator.generation == generation:
+            self.member_in = generation
+        return committed
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -143,11 +163,31 @@ class BatchConsumer(driver.Consumer):
         self._done[tp] = max(offset, self._done.get(tp, 0))
         self._n_acked += 1
 
+    async def _commit_offsets(
+        self, offsets: Mapping[TP, int], start_new_transaction: bool = True
+    ) -> bool:
+        """Commit; it shows that what was acknowledged before was ours, so that tables save it."""
+        save = cast("BatchApp", self.app).checkpoint()
+        did_commit = await super()._commit_offsets(offsets, start_new_transaction)
+        member_in = cast("BatchConsumerThread", self._thread).member_in
+        if did_commit and member_in is not None:
+            save(member_in)
+        return did_commit
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit what is done while the partitions are still ours, then forget them."""
         await super().on_partitions_revoked(revoked)
         for tp in revoked:
             self._done.pop(tp, None)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Begin with nothing done: what counts is what is committed.
+
+        A batch may be acknowledged after its partition was revoked, until the generation changes
+        (in the consumer's thread, just before this is called).
+        """
+        self._done.clear()
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Gaps need no bookkeeping: batches are acknowledged in order."""

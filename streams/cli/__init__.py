@@ -16,6 +16,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from domain.wall import InvalidWall
+from streams.batching import StoreInUse
 from streams.cli import read, replay, stack, submit, topics, worker
 from streams.cli.display import printable
 from streams.client import ClientError
@@ -34,6 +35,7 @@ EXPECTED = (
     MissingBroker,
     SchemaRegistryError,
     StackError,
+    StoreInUse,
     TopicMismatch,
 )
 

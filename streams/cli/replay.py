@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,27 +108,30 @@ def _worker(settings: Settings) -> Iterator[None]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {
-        "THEWALL_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
-        "THEWALL_REGISTRY_URL": settings.registry_url,
-        "THEWALL_WEB_PORT": str(port),
-        "THEWALL_LOG_LEVEL": "ERROR",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streams", "worker"],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
+    with tempfile.TemporaryDirectory(prefix="thewall-replay-") as directory:
+        environment = os.environ | {
+            "THEWALL_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+            "THEWALL_REGISTRY_URL": settings.registry_url,
+            "THEWALL_WEB_PORT": str(port),
+            # Its port is taken for once: no later worker would go on from its tables.
+            "THEWALL_DATA_DIR": directory,
+            "THEWALL_LOG_LEVEL": "ERROR",
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streams", "worker"],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def register(app: typer.Typer) -> None:

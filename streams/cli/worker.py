@@ -78,7 +78,7 @@ def _start(daemon: Daemon, settings: Settings) -> None:
 
 def _is_ready(settings: Settings) -> bool:
     try:
-        url = f"http://127.0.0.1:{settings.web_port}/metrics"
+        url = f"http://127.0.0.1:{settings.web_port}/ready/"
         with urllib.request.urlopen(url, timeout=2) as answer:
             return bool(answer.status == 200)
     except OSError:

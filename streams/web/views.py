@@ -50,6 +50,9 @@ def register(app: BatchApp, table: BatchTable, pipeline: Pipeline, settings: Set
             (tp.topic, tp.partition) == (totals, partition) for tp in app.consumer.assignment()
         ):
             return await _forward(app, view, request, totals, wall, partition)
+        reason = app.not_ready()
+        if reason is not None:  # a part of the rows would be a wrong answer
+            return _problem(view, 503, f"{reason}; ask again in a moment")
         try:
             codec = pipeline.codecs["ProfileTotals"]
             return _json(view, question(WallAnswers(wall, table, codec, settings.partitions)))
@@ -126,6 +129,12 @@ def register(app: BatchApp, table: BatchTable, pipeline: Pipeline, settings: Set
             self_link = f"/walls/{wall}/profiles/{profile}/overview/1/"
             return _json(self, {"accepted": key, "see": self_link}, 202)
 
+    @app.page("/ready/", name="ready")
+    async def ready_page(view: View, _request: Request) -> Response:
+        """Whether the worker processes its partitions: 200, or 503 and why not yet."""
+        reason = app.not_ready()
+        return _json(view, {"ready": True}) if reason is None else _not_ready(view, reason)
+
     @app.page("/metrics", name="metrics")
     async def metrics_page(view: View, _request: Request) -> Response:
         """Metrics in Prometheus' text format."""
@@ -142,6 +151,10 @@ def _number(text: str, what: str) -> int:
 def _json(view: View, value: Any, status: int = 200) -> Response:
     """An answer as the exercise writes it, with a space after each comma and colon."""
     return view.bytes(json.dumps(value).encode(), content_type="application/json", status=status)
+
+
+def _not_ready(view: View, reason: str) -> Response:
+    return _json(view, {"ready": False, "reason": reason}, 503)
 
 
 def _problem(view: View, status: int, text: str) -> Response:

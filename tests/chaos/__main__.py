@@ -34,7 +34,7 @@ SESSION_S = 6
 class Chaos:
     """Two workers, a broker and a registry, and what is done to them."""
 
-    def __init__(self, directory: Path, seed: int) -> None:
+    def __init__(self, directory: Path, seed: int, store: str) -> None:
         self.random = Random(seed)
         self.directory = directory
         self.stack = Stack(directory / "stack")
@@ -48,6 +48,7 @@ class Chaos:
             data_dir=directory / "data",
             session_timeout_s=SESSION_S,
             watchdog_s=20,
+            store=store,
         )
         self.client = Client(self.settings)
         self.load = Load(self.client, Random(seed + 1))
@@ -221,11 +222,11 @@ def held(figures: dict[str, object]) -> bool:
     )
 
 
-def run(seed: int, faults: int, directory: Path) -> dict[str, object]:
+def run(seed: int, faults: int, store: str, directory: Path) -> dict[str, object]:
     """One run; the figures."""
-    chaos = Chaos(directory, seed)
+    chaos = Chaos(directory, seed, store)
     try:
-        return {"seed": seed} | chaos.run(faults)
+        return {"seed": seed, "store": store} | chaos.run(faults)
     finally:
         chaos.close()
 
@@ -235,10 +236,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=int, default=20)
+    parser.add_argument("--store", choices=("memory", "rocksdb"), default="memory")
     arguments = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="thewall-chaos-"))
     print(f"logs are in {directory}", file=sys.stderr)
-    figures = run(arguments.seed, arguments.faults, directory)
+    figures = run(arguments.seed, arguments.faults, arguments.store, directory)
     print(json.dumps(figures))
     return 0 if held(figures) else 1
 

@@ -131,7 +131,7 @@ class Worker:
     def is_ready(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()[-3000:]
         try:
-            return self.get("/metrics")[0] == 200
+            return self.get("/ready/")[0] == 200
         except OSError:
             return False
 

@@ -12,6 +12,7 @@ from domain.settings import settings_for
 from domain.wall import Wall
 from streams.batching import Message, Messages, Output
 from streams.batching.output import LostMessage
+from streams.batching.rocks import POSITION, RocksDirectory, RocksRowStore
 from streams.devstack.console import CONSUMER_GROUPS, tool_command
 from streams.replay import Replay
 from streams.verification import accepted_walls, expected_rows, published_rows
@@ -25,6 +26,9 @@ from tests.integration.conftest import (
 )
 
 pytestmark = pytest.mark.timeout(400)
+
+TABLES = ("intake", "planner", "crews", "ledger", "overview")
+BOTH_STORES = pytest.mark.parametrize("store", ["memory", "rocksdb"])
 
 
 def submit_walls(client, random: Random, count: int) -> None:
@@ -49,9 +53,11 @@ def wait_until_idle(client) -> None:
     wait_until(lambda: replay.lag() == 0, 120, "no lag is left")
 
 
+@BOTH_STORES
 def test_a_worker_killed_again_and_again_loses_nothing_and_doubles_nothing(
-    settings, client, tmp_path
+    settings, client, tmp_path, store
 ):
+    settings = settings.model_copy(update={"store": store})
     random = Random(1)
     log = tmp_path / "worker.log"
     replay = Replay(client)
@@ -69,13 +75,17 @@ def test_a_worker_killed_again_and_again_loses_nothing_and_doubles_nothing(
             wait_until(lambda: has_built() or replay.lag() == 0, 120, "work is in flight")
             worker.kill()
             in_flight += replay.lag() > 0
+        if store == "rocksdb":
+            assert_disk_says_what_the_changelog_has(settings, client)
     assert in_flight >= 2
     with running_worker(settings, log):
         wait_until_idle(client)
     assert_equal_to_the_domain(client)
 
 
-def test_workers_join_and_leave_under_load(settings, client, tmp_path):
+@BOTH_STORES
+def test_workers_join_and_leave_under_load(settings, client, tmp_path, store):
+    settings = settings.model_copy(update={"store": store})
     random = Random(2)
     other = settings.model_copy(update={"web_port": free_port()})
     with running_worker(settings, tmp_path / "one.log") as one:
@@ -95,6 +105,28 @@ def test_workers_join_and_leave_under_load(settings, client, tmp_path):
         submit_walls(client, random, 2)
         wait_until_idle(client)
         assert_equal_to_the_domain(client)
+
+
+def assert_disk_says_what_the_changelog_has(settings, client) -> None:
+    """Each database of a worker that has ended is its changelog up to the offset that it names."""
+    directory = RocksDirectory(settings.worker_dir, settings.bootstrap_servers)
+    checked = 0
+    for topic, table in zip(client.topics.changelogs, TABLES, strict=True):
+        messages = list(client.read(topic))
+        store = RocksRowStore(directory, table)
+        for partition in range(settings.partitions):
+            store.open(partition, directory.describe(topic.name, [partition]))
+            rows = store.partition(partition)
+            known = {}
+            for message in messages:
+                if message.partition() == partition and message.offset() <= rows.offset:
+                    known[message.key()] = message.value()
+            found = {k: v for k, v in rows._database.items() if k != POSITION}
+            assert found == {k: v for k, v in known.items() if v is not None}
+            checked += len(found)
+        store.close()
+    directory.release()
+    assert checked
 
 
 def test_replays_and_rebuilds_end_in_the_same_digest(settings, client, tmp_path):

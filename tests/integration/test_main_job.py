@@ -9,7 +9,7 @@ import pytest
 
 from domain.settings import settings_for
 from domain.wall import Wall
-from tests.integration.conftest import run_thewall, thewall, wait_until
+from tests.integration.conftest import Worker, run_thewall, thewall, wait_until
 
 EXERCISE = "21 25 28\n17\n17 22 17 19 17\n"
 
@@ -131,3 +131,24 @@ def test_commands_say_what_is_wrong_in_one_sentence(settings):
         assert (done.returncode, done.stdout) == (status, ""), done.stderr
         assert words in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_worker_says_why_it_is_not_ready_until_it_is(settings, tmp_path):
+    worker = Worker(settings, tmp_path / "worker.log")
+    answers = []
+
+    def answers_ready() -> bool:
+        try:
+            answers.append(worker.get("/ready/"))
+        except OSError:
+            return False
+        return answers[-1][0] == 200
+
+    try:
+        wait_until(answers_ready, 90)
+    finally:
+        worker.kill()
+    reasons = {json.loads(body)["reason"] for status, body in answers[:-1] if status == 503}
+    assert reasons <= {"the group is forming", "tables are being recovered"}
+    assert reasons
+    assert json.loads(answers[-1][1]) == {"ready": True}

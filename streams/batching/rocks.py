@@ -1,0 +1,377 @@
+"""Rows of a table in RocksDB, one database a partition: a restart recovers only what is new.
+
+A database has the rows of its partition and, written with them in one step, how far they go in the
+changelog. That must never be further than the truth:
+
+- Rows are written before their batch's messages are sent. They stay in memory until the changelog
+  has acknowledged them, and all messages before them; a row on disk speaks of no lost message.
+- The owner of a changelog partition is its only writer, and its messages get there in the order of
+  their batches. So the last offset is the one that recovery ended with, plus one for each message
+  acknowledged since. What a worker still writes that has lost the partition makes the owner's
+  offset too low: a few rows are recovered once more.
+- A worker that was stopped for long, and does not know yet that it has lost the partition, would
+  count its messages where the new owner's are. So rows stay in memory until an offset was
+  committed after their acknowledgement, which the broker refuses to who has left the group.
+- An offset says nothing about another topic of the same name. So the topic's id, which no two
+  topics share, is kept beside it, and rows of another topic are dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from confluent_kafka import KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from filelock import FileLock, Timeout
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from streams.batching.store import RowStore, prefix_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+ANSWER_S = 30.0
+# Kafka keeps a tombstone for a day at least (delete.retention.ms). Who was away for longer may have
+# missed one, and would keep a row that was deleted.
+LONGEST_ABSENCE_S = 12 * 60 * 60
+# What Kafka before 2.8 has for the id of every topic.
+NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+# Where in the database its position is: no row has an empty key.
+POSITION = b""
+NOTHING = -1
+MIB = 1024 * 1024
+
+
+class StoreInUse(RuntimeError):
+    """Another process has the directory: each worker needs one of its own."""
+
+
+class Changelog(NamedTuple):
+    """A changelog topic as the broker has it: its id, and the end offset of each partition."""
+
+    topic_id: str
+    ends: Mapping[int, int]
+
+
+class Mark(NamedTuple):
+    """How many writers of a partition were acknowledged, and when, in seconds since the epoch."""
+
+    writers: int
+    at: float
+
+
+class RocksDirectory:
+    """The directory of a worker, and what all its databases share."""
+
+    def __init__(self, path: Path, bootstrap_servers: str) -> None:
+        """Take the directory, until the process ends however it ends.
+
+        Args:
+            path: The directory; made if it is not there.
+            bootstrap_servers: Kafka brokers as host:port,…
+
+        Raises:
+            StoreInUse: Another process has it.
+        """
+        path.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 4}
+        self._admin: AdminClient | None = None
+        self._lock = FileLock(path / "lock")
+        try:
+            # RocksDB locks each database, but only as partitions are assigned: too late to say so.
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise StoreInUse(
+                f"{path} is in use by another worker; give each worker its own THEWALL_WEB_PORT "
+                "or THEWALL_DATA_DIR"
+            ) from error
+        self._cache = Cache(64 * MIB)
+
+    def release(self) -> None:
+        """Let another process have the directory."""
+        self._lock.release()
+
+    def describe(self, topic: str, partitions: Iterable[int]) -> Changelog:
+        """Ask the broker for a topic's id and the end offsets of its partitions.
+
+        Raises:
+            KafkaException: It has not answered, or a partition had no leader, for a long time.
+        """
+        if self._admin is None:
+            self._admin = AdminClient(self._config)
+        numbers = list(partitions)
+        return Retrying(
+            retry=retry_if_exception_type(KafkaException),
+            stop=stop_after_delay(ANSWER_S),
+            wait=wait_fixed(0.2),
+            reraise=True,
+        )(lambda admin: _described(admin, topic, numbers), self._admin)
+
+    def database(self, path: Path) -> Rdict:
+        """Open a database, or make it.
+
+        A database that RocksDB finds broken is made anew: the changelog has everything.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return Rdict(str(path), self._options())
+        except Exception as error:  # rocksdict raises nothing more particular
+            if "Corruption" not in str(error):
+                raise
+            log.warning("%s is broken and is recovered from the beginning: %s", path, error)
+            shutil.rmtree(path)
+            return Rdict(str(path), self._options())
+
+    def _options(self) -> Options:
+        # There is a database for each table and partition: each has to be small.
+        options, table = Options(raw_mode=True), BlockBasedOptions()
+        options.create_if_missing(True)
+        options.set_write_buffer_size(8 * MIB)
+        options.set_keep_log_file_num(1)
+        options.set_max_log_file_size(MIB)
+        table.set_block_cache(self._cache)
+        table.set_bloom_filter(10, False)
+        options.set_block_based_table_factory(table)
+        return options
+
+
+def _described(admin: AdminClient, topic: str, partitions: list[int]) -> Changelog:
+    wanted = TopicCollection([topic])
+    described = admin.describe_topics(wanted, request_timeout=ANSWER_S)[topic].result()
+    latest = {TopicPartition(topic, number): OffsetSpec.latest() for number in partitions}
+    found = admin.list_offsets(latest, request_timeout=ANSWER_S)
+    ends = {tp.partition: future.result().offset for tp, future in found.items()}
+    return Changelog(str(described.topic_id), ends)
+
+
+class RocksRowStore(RowStore):
+    """The rows of a table, in a database for each partition that is assigned."""
+
+    def __init__(self, directory: RocksDirectory, table: str) -> None:
+        """Open nothing yet.
+
+        Args:
+            directory: The worker's directory.
+            table: Name of the table.
+        """
+        super().__init__()
+        self._directory = directory
+        self._path = directory.path / "rocksdb" / table
+        self.open_partitions: dict[int, RocksPartition] = {}
+
+    def partition(self, number: int) -> RocksPartition:
+        """The rows of a partition; one that is not assigned has none, and keeps none."""
+        return self.open_partitions.get(number) or RocksPartition(None, "")
+
+    def open(self, number: int, changelog: Changelog) -> None:
+        """Have a partition that is assigned, from now on without what was not saved."""
+        self.open_partitions[number] = self.opened(number, self.hand_over(number), changelog)
+
+    def hand_over(self, number: int) -> Rdict | None:
+        """Give up a partition that is open, but not its database; None if it is not."""
+        rows = self.open_partitions.pop(number, None)
+        return None if rows is None else rows.hand_over()
+
+    def opened(self, number: int, database: Rdict | None, changelog: Changelog) -> RocksPartition:
+        """A partition as it is on disk. Takes a while, and changes nothing of the store itself.
+
+        What is on disk is kept if it is of this changelog and may be continued.
+
+        Args:
+            number: The partition.
+            database: Its database, if it is open already.
+            changelog: Its changelog as it is now.
+        """
+        path = self._path / str(number)
+        if database is None:
+            database = self._directory.database(path)
+        rows = RocksPartition(database, changelog.topic_id)
+        reason = rows.not_to_be_continued(changelog.ends[number], time.time())
+        if reason is not None:
+            log.warning("%s is recovered from the beginning: %s", path, reason)
+            rows.close()
+            shutil.rmtree(path)
+            rows = RocksPartition(self._directory.database(path), changelog.topic_id)
+        return rows
+
+    def drop(self, partition: int) -> None:
+        """Close a partition that went away; its database stays, to be continued from."""
+        rows = self.open_partitions.pop(partition, None)
+        if rows is not None:
+            rows.close()
+
+    def close(self) -> None:
+        """Close all partitions."""
+        for number in list(self.open_partitions):
+            self.drop(number)
+
+
+class RocksPartition:
+    """The rows of one partition: saved ones on disk, later ones in memory, over them.
+
+    Attributes:
+        offset: Offset of the last changelog message that the rows on disk include; -1 if none.
+    """
+
+    def __init__(self, database: Rdict | None, topic_id: str) -> None:
+        """Read how far a database goes.
+
+        Args:
+            database: The database; None for rows that nobody keeps.
+            topic_id: Id of the changelog topic that is written to from now on.
+        """
+        self.cache: dict[Any, Any] = {}
+        self._database = database
+        self._topic_id = topic_id
+        # By prefix and key: the row, and who has written it last.
+        self._overlay: dict[bytes, dict[bytes, tuple[bytes | None, object]]] = {}
+        # What writers have written that the changelog has, in its order.
+        self._acknowledged: list[tuple[Mapping[bytes, bytes | None], object]] = []
+        self._assigned_at = time.time()
+        found = None if database is None else database.get(POSITION)
+        position: dict[str, Any] = {} if found is None else json.loads(found)
+        self.offset: int = position.get("offset", NOTHING)
+        self._topic_on_disk: str = position.get("topic", topic_id)
+        self._at: float = position.get("at", 0.0)
+
+    def not_to_be_continued(self, end: int, now: float) -> str | None:
+        """Why what is on disk must not be continued; None if it may be.
+
+        Args:
+            end: End offset of the changelog partition.
+            now: The time, in seconds since the epoch.
+        """
+        if self.offset == NOTHING:
+            return None
+        if self._topic_id == NO_TOPIC_ID:
+            return "the broker has no ids for topics"
+        if self._topic_on_disk != self._topic_id:
+            return "its changelog was deleted and created again"
+        if self.offset >= end:
+            return f"the changelog ends at {end}, before offset {self.offset}"
+        if self.offset + 1 < end and now - self._at > LONGEST_ABSENCE_S:
+            return "it is so old that deletions may have been missed"
+        return None
+
+    def get(self, key: bytes) -> bytes | None:
+        """The row of a key; None if there is none."""
+        if self._overlay:
+            written = self._overlay.get(prefix_of(key))
+            if written is not None and key in written:
+                return written[key][0]
+        return None if self._database is None else self._database.get(key)
+
+    def put(self, key: bytes, value: bytes | None, writer: object = None) -> None:
+        """Write a row; None deletes it. It stays in memory until its writer is saved.
+
+        Raises:
+            ValueError: The key is empty.
+        """
+        if key == POSITION:
+            raise ValueError("the key of a row must not be empty")
+        self._overlay.setdefault(prefix_of(key), {})[key] = (value, writer)
+
+    def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """The rows whose keys are `prefix` / something without another slash, in no order."""
+        found: dict[bytes, bytes | None] = {}
+        if self._database is not None:
+            between = ReadOptions()
+            first = None
+            if prefix:
+                first = prefix + b"/"
+                between.set_iterate_upper_bound(prefix + b"0")  # what comes after the slash
+            rows: Iterable[tuple[Any, bytes]] = self._database.items(
+                from_key=first, read_opt=between
+            )
+            found = {k: value for k, value in rows if k != POSITION and prefix_of(k) == prefix}
+        for key, (written, _) in self._overlay.get(prefix, {}).items():
+            found[key] = written
+        return [(key, value) for key, value in found.items() if value is not None]
+
+    def acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
+        """Note that the changelog has what a writer has written; `save` brings it to disk.
+
+        Writers have to be acknowledged in the order in which their rows are in the changelog.
+        """
+        if self._database is not None and written:
+            self._acknowledged.append((written, writer))
+
+    def mark(self) -> Mark:
+        """What is acknowledged by now."""
+        return Mark(len(self._acknowledged), time.time())
+
+    def save(self, mark: Mark) -> None:
+        """Write to disk what was acknowledged by then, and that the changelog has so much more."""
+        if self._database is None or not mark.writers:
+            return  # it went away meanwhile; whoever has it now recovers these rows
+        saved = self._acknowledged[: mark.writers]
+        del self._acknowledged[: mark.writers]
+        rows: dict[bytes, bytes | None] = {}
+        for written, _ in saved:
+            rows.update(written)
+        self._write(rows, self.offset + sum(len(written) for written, _ in saved), mark.at)
+        for written, writer in saved:
+            self._uncover(written, writer)
+
+    def _uncover(self, written: Iterable[bytes], writer: object) -> None:
+        for key in written:
+            prefix = prefix_of(key)
+            rows = self._overlay.get(prefix, {})
+            if key in rows and rows[key][1] is writer:
+                del rows[key]
+                if not rows:
+                    del self._overlay[prefix]
+
+    def recovered(self, rows: Mapping[bytes, bytes | None], offset: int, at: float) -> None:
+        """Write to disk what was read back from the changelog.
+
+        Args:
+            rows: The last value of each key; None if it was deleted.
+            offset: Offset of the last message.
+            at: Its time, in seconds since the epoch: what was deleted after it, was later.
+        """
+        self.cache.clear()
+        self._write(rows, offset, at)
+
+    def is_current(self) -> None:
+        """Note that the rows are all that the changelog had when the partition was assigned."""
+        if self.offset != NOTHING:
+            self._write({}, self.offset, self._assigned_at)
+
+    def hand_over(self) -> Rdict | None:
+        """Give up the database, open, and what is not acknowledged."""
+        database, self._database = self._database, None
+        self._overlay.clear()
+        self._acknowledged.clear()
+        self.cache.clear()
+        return database
+
+    def close(self) -> None:
+        """Close the database and give up what is not acknowledged."""
+        database = self.hand_over()
+        if database is not None:
+            database.close()
+
+    def _write(self, rows: Mapping[bytes, bytes | None], offset: int, at: float) -> None:
+        if self._database is None:
+            return
+        # One step: a crash leaves rows and offset of before it, or of after it.
+        batch = WriteBatch(raw_mode=True)
+        for key, value in rows.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        position = {"topic": self._topic_id, "offset": offset, "at": at}
+        batch.put(POSITION, json.dumps(position).encode())
+        self._database.write(batch)
+        self.offset, self._at = offset, at

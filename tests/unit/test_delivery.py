@@ -1,0 +1,157 @@
+"""The order of a batch's life: messages, changelog, disk, acknowledgement; and late ones."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from unittest.mock import Mock
+
+import pytest
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams.batching import Message, Messages, Outcome, Output, delivery
+from streams.batching.delivery import Batch, Batches
+from streams.batching.output import LostMessage
+from streams.batching.rocks import Changelog, RocksDirectory, RocksRowStore
+from streams.batching.table import BatchTable, RocksStore, Rows
+from streams.batching.transport import BatchConsumer, BatchConsumerThread
+
+OUTCOME = Outcome(
+    Messages(Message("out", b"k", b"")), Messages(Message("announcements", b"k", b""))
+)
+
+
+@pytest.fixture
+def store(tmp_path):
+    directory = RocksDirectory(tmp_path, "none")
+    store = RocksRowStore(directory, "ledger")
+    store.open(0, Changelog("topic-1", {0: 0}))
+    yield store
+    store.close()
+    directory.release()
+
+
+class Table:
+    """A table with a changelog, without Faust."""
+
+    changelog_topic = SimpleNamespace(get_topic_name=lambda: "changelog")
+    changelog_messages = BatchTable.changelog_messages
+
+
+async def deliver(store, send_round, monkeypatch, happened):
+    """Deliver a batch that has written a row."""
+    monkeypatch.setattr(Output, "_send_round", lambda _, messages: send_round(messages))
+    monkeypatch.setattr("streams.batching.output.Producer", lambda *_, **__: None)
+    monkeypatch.setattr(delivery, "die", lambda *_: happened.append("died"))
+    async with Output("none") as output:
+        app = SimpleNamespace(
+            output=output,
+            on_batch=lambda *_: None,
+            consumer=SimpleNamespace(ack=lambda _: happened.append("acknowledged")),
+        )
+        partition = store.partition(0)
+        batches = Batches(app, "ledger", None)
+        rows = Rows(store, 0)
+        rows.put(b"w/1", b"row")
+        batch = Batch(batches, SimpleNamespace(topic="in", partition=0), [], last=True)
+        await batch.deliver(OUTCOME, Table(), rows)
+        for task in batches._under_way:
+            await task
+        partition.save(partition.mark())
+
+
+async def test_rows_are_on_disk_after_outputs_and_changelog_are_acknowledged(store, monkeypatch):
+    happened = []
+
+    def send_round(messages):
+        happened.extend(m.topic for m in messages)
+        store.partition(0).save(store.partition(0).mark())  # an offset is committed meanwhile
+        on_disk = store.partition(0)._database.get(b"w/1")
+        happened.append("on disk" if on_disk else "not on disk")
+
+    await deliver(store, send_round, monkeypatch, happened)
+    assert happened == [
+        "out", "not on disk", "announcements", "not on disk", "changelog", "not on disk",
+        "acknowledged",
+    ]  # fmt: skip
+    assert store.partition(0)._database.get(b"w/1") == b"row"
+
+
+@pytest.mark.parametrize("lost", ["out", "announcements", "changelog"])
+async def test_a_row_whose_messages_are_lost_is_never_on_disk(store, monkeypatch, lost):
+    happened = []
+
+    def send_round(messages):
+        if any(m.topic == lost for m in messages):
+            raise LostMessage(lost)
+
+    await deliver(store, send_round, monkeypatch, happened)
+    assert happened == ["died"]
+    assert store.partition(0)._database.get(b"w/1") is None
+
+
+async def test_a_batch_acknowledged_between_revocation_and_assignment_is_forgotten(monkeypatch):
+    async def nothing(*_):
+        pass
+
+    for name in ("on_partitions_revoked", "on_partitions_assigned"):
+        monkeypatch.setattr(driver.Consumer, name, nothing)
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer._done, consumer._n_acked, consumer._unacked_messages = {}, 0, set()
+    consumer._waiting_for_ack = None
+    consumer.app = SimpleNamespace(consumer_generation_id=1)
+    tp = TP("in", 0)
+    late = Mock(acked=False, generation_id=1, tp=tp, offset=41)
+
+    await consumer.on_partitions_revoked({tp})
+    consumer.ack(late)
+    assert consumer._new_offset(tp) == 42  # so it does happen
+
+    consumer.app.consumer_generation_id = 2
+    await consumer.on_partitions_assigned({tp}, 2)
+    assert consumer._new_offset(tp) is None
+
+
+@pytest.mark.parametrize(
+    ("assigned", "answer", "generation_after", "shown"),
+    [
+        pytest.param(True, True, 7, 7, id="the broker agreed"),
+        pytest.param(True, False, 7, None, id="the group has been formed anew without us"),
+        pytest.param(True, True, 8, None, id="we have joined again meanwhile"),
+        pytest.param(False, True, 7, None, id="nothing was asked: the partition is gone"),
+    ],
+)
+async def test_a_commit_shows_that_we_are_of_the_group(
+    monkeypatch, assigned, answer, generation_after, shown
+):
+    tp = TP("in", 0)
+    coordinator = SimpleNamespace(generation=7)
+
+    async def commit(*_):
+        coordinator.generation = generation_after
+        return answer
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_commit", commit)
+    thread = BatchConsumerThread.__new__(BatchConsumerThread)
+    monkeypatch.setattr(thread, "assignment", lambda: {tp} if assigned else set(), raising=False)
+    consumer = SimpleNamespace(_coordinator=coordinator)
+    monkeypatch.setattr(thread, "_ensure_consumer", lambda: consumer, raising=False)
+    assert await thread._commit({tp: 42}) is answer
+    assert thread.member_in == shown
+
+
+class StoreWithoutFaust(RocksStore):
+    def __init__(self, rocks):
+        self.rocks, self._generation = rocks, 7
+
+
+def test_rows_are_saved_only_by_a_commit_of_the_generation_that_wrote_them(store):
+    rows = Rows(store, 0)
+    rows.put(b"w/1", b"row")
+    rows.acknowledged()
+    faust_store = StoreWithoutFaust(store)
+    for generation in (6, 8, -1):
+        faust_store.checkpoint()(generation)
+        assert store.partition(0).offset == -1
+    faust_store.checkpoint()(7)
+    assert store.partition(0).offset == 0

@@ -185,6 +185,9 @@ class Chaos:
         for message in self.client.read(self.client.topics.dead_letters):
             letter = self.client.codecs.read(message.value() or b"", "DeadLetter")[1]
             letters.add((letter["topic"], letter["partition"], letter["offset"]))
+        for what, of in (("missing", self.load.bad - letters), ("extra", letters - self.load.bad)):
+            for letter in sorted(of):
+                print(f"dead letter {what}: {letter}", file=sys.stderr)
         return {
             "faults": dict(self.faults),
             "faults_with_work_in_flight": self.in_flight,

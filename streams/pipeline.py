@@ -11,6 +11,7 @@ from streams.batching import Message
 if TYPE_CHECKING:
     from streams.avro import Codecs, Record
     from streams.batching import Record as KafkaRecord
+    from streams.batching import RecordBatch
     from streams.topics import Topic, Topics
 
 
@@ -27,15 +28,15 @@ class Pipeline:
         """A record as a message; without a partition, the key decides."""
         return Message(topic.name, key.encode(), self.codecs.encode(name, record), partition)
 
-    def dead_letter(self, record: KafkaRecord, reason: str) -> Message:
+    def dead_letter(self, batch: RecordBatch, record: KafkaRecord, reason: str) -> Message:
         """A record that could not be processed, untouched, and why."""
-        metrics.DEAD_LETTERS.labels(topic=record.topic).inc()
+        metrics.DEAD_LETTERS.labels(topic=batch.topic).inc()
         value = self.codecs.encode(
             "DeadLetter",
             {
                 "reason": reason,
-                "topic": record.topic,
-                "partition": record.partition,
+                "topic": batch.topic,
+                "partition": batch.partition,
                 "offset": record.offset,
                 "timestamp": record.timestamp,
                 "key": record.key,

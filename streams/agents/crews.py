@@ -41,7 +41,7 @@ def build(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
         try:
             name, other = pipeline.codecs.read(record.value or b"", "BuildSection", "RelieveCrew")
         except BadRecord as error:
-            orders.outcome.messages.append(pipeline.dead_letter(record, str(error)))
+            orders.outcome.messages.append(pipeline.dead_letter(batch, record, str(error)))
             continue
         if name == "RelieveCrew":
             orders.relieve(other)

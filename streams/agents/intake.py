@@ -28,16 +28,18 @@ def accept(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
     outcome = Outcome()
     for record in batch.records:
         try:
-            accepted = _accept_one(record, rows, pipeline)
+            accepted = _accept_one(batch, record, rows, pipeline)
         except (BadRecord, InvalidWall) as error:
-            accepted = pipeline.dead_letter(record, str(error))
+            accepted = pipeline.dead_letter(batch, record, str(error))
         if accepted is not None:
             outcome.messages.append(accepted)
     return outcome
 
 
-def _accept_one(record: KafkaRecord, rows: Rows, pipeline: Pipeline) -> Message | None:
-    is_profile = record.topic == pipeline.topics.profiles.name
+def _accept_one(
+    batch: RecordBatch, record: KafkaRecord, rows: Rows, pipeline: Pipeline
+) -> Message | None:
+    is_profile = batch.topic == pipeline.topics.profiles.name
     key = _key_text(record.key, "wall id/profile number" if is_profile else "wall id")
     wall, profile = _split_profile_key(key) if is_profile else (checked_wall_id(key), 0)
     row_codec = pipeline.codecs["IntakeRow"]
@@ -46,7 +48,7 @@ def _accept_one(record: KafkaRecord, rows: Rows, pipeline: Pipeline) -> Message 
     row = row_codec.decode(row_bytes) if row_bytes is not None else None
     if row is not None and record.offset <= row["offset"]:
         return None  # delivered again: a row is written only after its event was accepted
-    source = {"source_partition": record.partition, "source_offset": record.offset}
+    source = {"source_partition": batch.partition, "source_offset": record.offset}
     if record.value is None and (row is None or not row["live"]):
         raise BadRecord(
             f"a tombstone for {key}, which is not there; only what was submitted can be withdrawn"

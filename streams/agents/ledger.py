@@ -40,7 +40,7 @@ def account(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
                 record.value or b"", "ProfilePlanned", "SectionsBuilt"
             )
         except BadRecord as error:
-            outcome.messages.append(pipeline.dead_letter(record, str(error)))
+            outcome.messages.append(pipeline.dead_letter(batch, record, str(error)))
             continue
         wall, profile = event["wall"], event["profile"]
         row = touched.get((wall, profile))

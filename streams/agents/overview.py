@@ -26,7 +26,7 @@ def add_up(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
         try:
             _, totals = pipeline.codecs.read(record.value or b"", "ProfileTotals")
         except BadRecord as error:
-            outcome.messages.append(pipeline.dead_letter(record, str(error)))
+            outcome.messages.append(pipeline.dead_letter(batch, record, str(error)))
             continue
         key = f"{totals['wall']}/{totals['profile']}".encode()
         value = rows.get(key)

@@ -50,7 +50,7 @@ def plan(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
                 record.value or b"", "ProfileAccepted", "SettingsAccepted"
             )
         except BadRecord as error:
-            outcome.messages.append(pipeline.dead_letter(record, str(error)))
+            outcome.messages.append(pipeline.dead_letter(batch, record, str(error)))
             continue
         profile = event["profile"] if name == "ProfileAccepted" else SETTINGS
         if _fold(event, profile, record.offset, rows, pipeline):

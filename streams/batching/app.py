@@ -138,7 +138,7 @@ class BatchApp(faust.App):
             partitions=partitions,
             key_type=bytes,
             value_type=bytes,
-            recovery_buffer_size=1000,
+            recovery_buffer_size=1,
         )
         table.directory = self._directory
         self.tables.add(table)

@@ -10,15 +10,7 @@ if TYPE_CHECKING:
 
 
 class Record(Protocol):
-    """One record as the consumer read it: raw bytes, and where they stood."""
-
-    @property
-    def topic(self) -> str:
-        """Name of its topic."""
-
-    @property
-    def partition(self) -> int:
-        """Its partition."""
+    """One record of a batch as the consumer read it: raw bytes, and where they stood."""
 
     @property
     def offset(self) -> int:

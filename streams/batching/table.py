@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
 from faust import Table
 from faust.stores import memory
 
-from streams.batching.records import Messages
+from streams.batching.records import Messages, RecordBatch
 from streams.batching.rocks import NOTHING, RocksRowStore
 from streams.batching.store import RowStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from faust.types import TP, EventT
 
@@ -25,6 +24,11 @@ if TYPE_CHECKING:
 NO_GENERATION = -2
 
 __all__ = ["BatchTable", "MemoryStore", "RocksStore", "RowStore", "Rows"]
+
+
+def _fetches(batch: Iterable[EventT[Any]]) -> Iterator[RecordBatch]:
+    """What was fetched of changelogs; Faust passes it on as values of messages."""
+    return (cast("RecordBatch", event.message.value) for event in batch)
 
 
 class MemoryStore(memory.Store):  # type: ignore[type-arg]
@@ -46,14 +50,13 @@ class MemoryStore(memory.Store):  # type: ignore[type-arg]
         to_value: Callable[[Any], Any],  # noqa: ARG002
     ) -> None:
         """Write rows that were read back from the changelog."""
-        count = 0
-        for count, event in enumerate(batch, start=1):  # noqa: B007 - read after the loop
-            message = event.message
-            if message.key is not None:  # every row has one; Kafka's types allow none
-                rows = self.rows.partition(message.partition)
-                rows.cache.clear()
-                rows.put(message.key, message.value)
-        self._count(count)
+        for fetched in _fetches(batch):
+            rows = self.rows.partition(fetched.partition)
+            rows.cache.clear()
+            for record in fetched.records:
+                if record.key is not None:  # every row has one; Kafka's types allow none
+                    rows.put(record.key, record.value)
+            self._count(len(fetched))
 
     def _count(self, recovered: int) -> None:
         if recovered:
@@ -102,14 +105,13 @@ class RocksStore(MemoryStore):
         to_value: Callable[[Any], Any],  # noqa: ARG002
     ) -> None:
         """Write rows that were read back from the changelog, each partition's in one step."""
-        messages = sorted((e.message for e in batch), key=lambda m: (m.partition, m.offset))
-        for partition, found in groupby(messages, key=lambda m: m.partition):
-            rows = self.rocks.partition(partition)
+        for fetched in _fetches(batch):
+            rows = self.rocks.partition(fetched.partition)
             # What comes twice is older than what is there.
-            new = [message for message in found if message.offset > rows.offset]
+            new = [record for record in fetched.records if record.offset > rows.offset]
             if new:
-                values = {message.key: message.value for message in new if message.key}
-                rows.recovered(values, new[-1].offset, new[-1].timestamp)
+                values = {record.key: record.value for record in new if record.key}
+                rows.recovered(values, new[-1].offset, new[-1].timestamp / 1000)
                 self._count(len(new))
 
     async def on_rebalance(

@@ -16,7 +16,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from streams.client import ANSWER_S, ClientError, patiently
+from streams.broker import ANSWER_S, ClientError, patiently
 from streams.topics import create_topics
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from confluent_kafka import KafkaException
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from domain.wall import InvalidWall
+from streams.broker import ClientError
 from streams.cli import read, replay, stack, submit, topics, worker
 from streams.cli.display import printable
-from streams.client import ClientError
 from streams.devstack import StackError
 from streams.devstack.artifacts import FetchError
 from streams.settings import InvalidSettings, MissingBroker

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.broker import ClientError
 from streams.cli.display import note, print_json, progress
 from streams.cli.options import AsJson
-from streams.client import Client, ClientError
+from streams.client import Client
 from streams.replay import Replay
 from streams.settings import Settings, load_settings
 from streams.verification import accepted_walls, expected_rows, published_rows

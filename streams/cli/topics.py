@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from streams.avro import BadRecord
+from streams.broker import ANSWER_S, partitions_there
 from streams.cli.display import note, print_json, print_table
 from streams.cli.options import AsJson
-from streams.client import ANSWER_S, Client, partitions_there, register_schemas
+from streams.client import Client, register_schemas
 from streams.settings import load_settings
 from streams.topics import FOREVER, Topic, Topics, create_topics
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from streams.broker import ClientError
 from streams.cli.display import note, progress
-from streams.client import ClientError
 from streams.devstack.processes import Daemon
 from streams.settings import Settings, load_settings
 from streams.supervisor import supervise

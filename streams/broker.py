@@ -1,4 +1,4 @@
-"""Asking the broker: how long to wait for it, and what to say when it does not answer."""
+"""Asking the broker and the registry: how long to wait, and what to say if none answers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from streams.avro import register
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from confluent_kafka import KafkaError, Message
 
+    from streams.avro import Codecs
     from streams.settings import Settings
+    from streams.topics import Topic
 
 T = TypeVar("T")
 
@@ -51,6 +55,22 @@ def patiently(call: Callable[[], T]) -> T:
         wait=wait_fixed(0.2),
         reraise=True,
     )(call)
+
+
+def register_schemas(settings: Settings, topics: Iterable[Topic]) -> Codecs:
+    """Register the schemas of topics' records.
+
+    Raises:
+        ClientError: The registry does not answer.
+        SchemaRegistryError: The registry refuses a schema.
+    """
+    try:
+        return register(settings.registry_url, topics, patience_s=ANSWER_S)
+    except OSError as error:
+        raise ClientError(
+            f"the registry at {settings.registry_url} does not answer ({error}); start it "
+            "with `thewall up`"
+        ) from error
 
 
 ANY_PARTITION = -1

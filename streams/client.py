@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 
 from domain.rules import MAX_PROFILE
 from domain.wall import InvalidWall, checked_heights
-from streams.avro import HEADER_BYTES, BadRecord, register
-from streams.broker import ANSWER_S, ANY_PARTITION, ClientError, partitions_there, produce
+from streams.avro import HEADER_BYTES, BadRecord
+from streams.broker import (
+    ANSWER_S,
+    ANY_PARTITION,
+    ClientError,
+    partitions_there,
+    produce,
+    register_schemas,
+)
 from streams.reading import Reader
 from streams.topics import Topics, create_topics, partition_of
+from streams.versions import with_current_version
 from streams.waiting import AwaitedRows, listed
 
 if TYPE_CHECKING:
@@ -21,25 +29,9 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from domain.wall import Wall
-    from streams.avro import Codecs, Record
+    from streams.avro import Record
     from streams.settings import Settings
     from streams.topics import Topic
-
-
-def register_schemas(settings: Settings, topics: Topics) -> Codecs:
-    """Register the schemas of all topics' records.
-
-    Raises:
-        ClientError: The registry does not answer.
-        SchemaRegistryError: The registry refuses a schema.
-    """
-    try:
-        return register(settings.registry_url, topics.all(), patience_s=ANSWER_S)
-    except OSError as error:
-        raise ClientError(
-            f"the registry at {settings.registry_url} does not answer ({error}); start it "
-            "with `thewall up`"
-        ) from error
 
 
 class Client:
@@ -48,16 +40,18 @@ class Client:
     def __init__(self, settings: Settings) -> None:
         """Connect; topics that are missing are created, schemas are registered.
 
+        Unless the settings name an application version, it is the current one.
+
         Raises:
             ClientError: The broker or the registry does not answer.
         """
-        self.settings = settings
+        self.settings = settings = with_current_version(settings)
         self.topics = Topics.of(settings)
         there = partitions_there(settings)
         # Only if needed: a reader must not bring an operator's topic settings back to its own.
         if any(there.get(topic.name) != settings.partitions for topic in self.topics.all()):
             create_topics(settings, ANSWER_S)
-        self.codecs = register_schemas(settings, self.topics)
+        self.codecs = register_schemas(settings, self.topics.all())
         self._resolved: set[bytes] = set()
 
     def submit(self, wall: Wall) -> list[int]:
@@ -216,6 +210,20 @@ class Client:
             with suppress(BadRecord):
                 records[key] = self.decode(topic, value)
         return records
+
+    def values(self, topic: Topic) -> dict[tuple[int, bytes], bytes]:
+        """The latest value of each key of a compacted topic, by partition and key.
+
+        A key that somebody has put on another partition than the pipeline does is there twice.
+        """
+        values: dict[tuple[int, bytes], bytes] = {}
+        for message in self.read(topic):
+            where, value = (message.partition() or 0, message.key() or b""), message.value()
+            if value is None:
+                values.pop(where, None)
+            else:
+                values[where] = value
+        return values
 
     def decode(self, topic: Topic, value: bytes) -> Record:
         """A value of a topic, whatever version of its schema wrote it.

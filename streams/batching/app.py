@@ -14,7 +14,7 @@ from streams.batching.transport import BatchTransport
 from streams.batching.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from faust.types import ServiceT, StreamT
 
@@ -54,6 +54,8 @@ class BatchApp(faust.App):
         super().__init__(id, **settings)
         self.output = output
         self.on_batch = on_batch
+        self.read_until: Mapping[tuple[str, int], int] = {}
+        """The offset of a partition from which on nothing is read, nor ever committed."""
         self._watchdog: Watchdog | None = None
         self._sources: list[str] = []
 

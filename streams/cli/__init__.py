@@ -17,7 +17,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from domain.wall import InvalidWall
 from streams.broker import ClientError
-from streams.cli import read, replay, stack, submit, topics, worker
+from streams.cli import read, rebuild, replay, stack, submit, topics, worker
 from streams.cli.display import printable
 from streams.devstack import StackError
 from streams.devstack.artifacts import FetchError
@@ -63,7 +63,7 @@ def _options(
     pass
 
 
-for group in (stack, worker, submit, read, topics, replay):
+for group in (stack, worker, submit, read, topics, replay, rebuild):
     group.register(app)
 
 

@@ -1,10 +1,10 @@
 """Rebuild: a new application version from the input topics, beside the one that runs.
 
 The new version, a *shadow*, has a group, changelogs and topics of its own, and publishes beside
-the final topics. It never reads further than the current version has committed. So when the
-current version is stopped, and both have finished what they have read, their rows are of the
-same events, and the current version has published all that is to be said of those: audit events
-and dead letters too. The new version goes on from there.
+the final topics. It never reads further than the current version has committed. When the workers
+of the current version are stopped, both are brought to the end of the input as it is then, and no
+further. Their rows are then of the same events, and the current version has published all that is
+to be said of those: audit events and dead letters too. The new version goes on from there.
 
 What makes the switch is one record on `wall.versions`. A crash before it leaves the current
 version, a crash after it the new one. The final rows are made the new version's just before.
@@ -105,13 +105,6 @@ class Rebuild:
         Raises:
             ClientError: A worker ended, or was not done in time.
         """
-        if not self.group.members():
-            # Nobody runs it. Left where it stands, compaction may take away what it has read and
-            # what was submitted since replaces: then those rows would go, and come again later.
-            ends = self.group.ends(self.current.topics.inputs)
-            if self.group.lag(ends):
-                text = "finishing the current version"
-                self._run(self.current, self.group, ends, text, on_progress)
         while True:
             began = time.monotonic()
             self._run(self.shadow, self.shadow_group, self._read(), "rebuilding", on_progress)
@@ -128,9 +121,10 @@ class Rebuild:
         Raises:
             ClientError: The current version has workers.
         """
-        cut = self._read()
+        # To the end, not to where it stands: a worker that was killed has sent on more than it has
+        # committed, and compaction may have taken what it has read, for what it has not.
+        cut = self.group.ends(self.current.topics.inputs)
         if self.group.lag(cut):
-            # Work between the stages, on whose audit events nobody else would report.
             self._run(self.current, self.group, cut, "finishing the current version", on_progress)
         with self.group.closed():
             if self._read() != cut or self.group.lag(cut):

@@ -152,7 +152,9 @@ def end_with_parent() -> None:
     """End this process, as SIGTERM does, when the one that started it has ended."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        # Not through sys.stdin: a thread that waits in it holds its lock when Python ends.
+        while os.read(sys.stdin.fileno(), 1):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     Thread(target=wait, name="parent", daemon=True).start()

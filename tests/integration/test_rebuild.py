@@ -24,6 +24,7 @@ from tests.integration.conftest import (
     run_thewall,
     running_worker,
     thewall,
+    wait_until,
 )
 from tests.integration.test_faults import (
     assert_equal_to_the_domain,
@@ -205,6 +206,20 @@ def test_a_rebuild_that_is_killed_leaves_a_version_that_works_and_can_be_run_aga
     assert result["version"] == 3  # what an attempt has begun is never used again
     assert result["rebuilt"] == result["expected"] == digest
     assert published_rows(client).digest() == digest
+
+
+def test_what_a_killed_worker_has_left_unfinished_is_in_both_versions(settings, client, tmp_path):
+    random = Random(3)
+    large = {n: bytes(random.randrange(31) for _ in range(2000)) for n in range(1, 25)}
+    group = Group(settings, client.topics)
+    with running_worker(settings, tmp_path / "one.log") as worker:
+        client.submit(Wall("large", settings_for(20), large))
+        wait_until(lambda: sum(group.ends((client.topics.progress,)).values()) > 10)
+        worker.kill()
+    assert group.lag() > 0
+    result = json.loads(thewall(settings, "rebuild", "--json"))
+    assert result["current"] == result["rebuilt"] == result["expected"]
+    assert run_thewall(settings, "verify", "large").returncode == 0
 
 
 def test_rows_that_were_wrong_are_corrected(settings, client, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -11,8 +12,10 @@ from streams import metrics
 from streams.agents import crews, intake, ledger, overview, planner
 from streams.avro import register
 from streams.batching import BatchApp, Output, RocksDirectory
+from streams.group import Group
 from streams.pipeline import Pipeline
 from streams.topics import Topics, create_topics
+from streams.versions import version_to_run
 from streams.web import views
 
 if TYPE_CHECKING:
@@ -39,7 +42,8 @@ def create_app(settings: Settings) -> BatchApp:
     directory = RocksDirectory(settings.worker_dir, settings.bootstrap_servers) if on_disk else None
     create_topics(settings)
     topics = Topics.of(settings)
-    pipeline = Pipeline(topics, register(settings.registry_url, topics.all()))
+    codecs = register(settings.registry_url, topics.all())
+    pipeline = Pipeline(topics, codecs, settings.version)
     app = BatchApp(
         settings.app_id,
         output=Output(
@@ -51,7 +55,7 @@ def create_app(settings: Settings) -> BatchApp:
         on_batch=metrics.count_batch,
         on_recovered=metrics.count_recovered,
         directory=directory,
-        version=settings.app_version,
+        version=settings.version,
         broker=[f"kafka://{address}" for address in settings.bootstrap_servers.split(",")],
         datadir=settings.worker_dir,
         topic_partitions=settings.partitions,
@@ -81,6 +85,11 @@ def create_app(settings: Settings) -> BatchApp:
         web_metrics_enabled=False,
         worker_redirect_stdouts=False,
     )
+    app.read_until = {
+        (topic, partition): offset
+        for topic, offsets in settings.read_until.items()
+        for partition, offset in enumerate(offsets)
+    }
     tables = {
         name: app.batch_table(name, settings.partitions)
         for name in ("intake", "planner", "crews", "ledger", "overview")
@@ -93,7 +102,16 @@ def create_app(settings: Settings) -> BatchApp:
 
 
 def run_worker(settings: Settings) -> None:
-    """Run a worker until it is told to stop; ends the process with the worker's exit status."""
+    """Run a worker until it is told to stop; ends the process with the worker's exit status.
+
+    Raises:
+        ClientError: The settings name an application version that is not current.
+    """
+    given, settings = settings, version_to_run(settings)
+    while Group(settings, Topics.of(settings)).is_closed():
+        # A rebuild switches just now, or was killed a moment ago: another version may be current.
+        time.sleep(0.5)
+        settings = version_to_run(given)
     uvloop.install()
     # Every look-up in the registry is a line there.
     logging.getLogger("httpx").setLevel(logging.WARNING)

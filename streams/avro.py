@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import struct
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import resources
@@ -317,13 +318,20 @@ def register(url: str, topics: Iterable[Topic], patience_s: float | None = None)
         SchemaRegistryError: The registry refuses a schema, for example as incompatible.
         OSError: The registry is still down when the patience is at its end.
     """
-    client = SchemaRegistryClient({"url": url, "timeout": 10})
+    # It is asked again by us, who know for how long: the client's own patience would be on top.
+    client = SchemaRegistryClient({"url": url, "timeout": 10, "max.retries": 0})
+
+    begun = time.monotonic()
+
+    def left_s() -> float | None:
+        # One patience for all: those that wait their turn would each have it from the start.
+        return None if patience_s is None else max(0.0, begun + patience_s - time.monotonic())
 
     def register_one(subject_and_name: tuple[str, str]) -> tuple[str, int]:
         subject, name = subject_and_name
         schema = Schema(load_schema(name), "AVRO")
-        schema_id = _patiently(partial(client.register_schema, subject, schema), patience_s)
-        _patiently(partial(_set_compatibility, client, subject), patience_s)
+        schema_id = _patiently(partial(client.register_schema, subject, schema), left_s())
+        _patiently(partial(_set_compatibility, client, subject), left_s())
         return name, schema_id
 
     subjects = [(topic.subject(name), name) for topic in topics for name in topic.records]

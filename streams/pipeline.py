@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from streams import metrics
 from streams.batching import Message
 
+# More than a partition has ever had, and few enough for 4,095 versions in the 53 bits of JSON.
+OFFSETS_A_VERSION = 1 << 40
+
 if TYPE_CHECKING:
     from streams.avro import Codecs, Record
     from streams.batching import Record as KafkaRecord
@@ -21,6 +24,15 @@ class Pipeline:
 
     topics: Topics
     codecs: Codecs
+    app_version: int = 1
+
+    def plan_version(self, offset: int) -> int:
+        """The version of a plan that was last changed by the event at an offset of its wall's log.
+
+        Another application version folds a log of its own, whose offsets begin again: its plans
+        are all newer, for whoever compares versions on a topic that both have published to.
+        """
+        return (self.app_version - 1) * OFFSETS_A_VERSION + offset
 
     def message(
         self, topic: Topic, key: str, name: str, record: Record, partition: int = -1

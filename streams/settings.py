@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -36,7 +37,19 @@ class Settings(BaseSettings):
     )
     app_id: str = Field(default="thewall", description="Consumer group and prefix of changelogs")
     app_version: int = Field(
-        default=1, ge=1, description="Raising it renames group and changelogs: state is rebuilt"
+        default=0,
+        ge=0,
+        le=4095,
+        description="Application version; 0 for the current one, which "
+        "Kafka knows: it has topics, a group and changelogs of its own",
+    )
+    shadow: bool = Field(
+        default=False, description="Publish beside the final topics; `thewall rebuild` sets it"
+    )
+    read_until: dict[str, list[int]] = Field(
+        default_factory=dict,
+        description="Offsets by topic and partition from which nothing is read; `thewall rebuild` "
+        "sets it",
     )
     topic_prefix: str = Field(
         default="wall", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="First part of topic names"
@@ -76,9 +89,23 @@ class Settings(BaseSettings):
     )
 
     @property
+    def version(self) -> int:
+        """The application version; the first, unless it is set or was found from Kafka."""
+        return self.app_version or 1
+
+    @property
     def group(self) -> str:
         """The consumer group: the application's id and, from version 2 on, its version."""
-        return self.app_id if self.app_version == 1 else f"{self.app_id}-v{self.app_version}"
+        return self.app_id if self.version == 1 else f"{self.app_id}-v{self.version}"
+
+    def environment(self) -> dict[str, str]:
+        """The settings as environment variables, for another process."""
+        variables = {}
+        for name, value in self.model_dump(exclude_none=True).items():
+            shown = value.get_secret_value() if isinstance(value, SecretStr) else value
+            text = json.dumps(shown) if isinstance(shown, dict) else str(shown)
+            variables[f"THEWALL_{name.upper()}"] = text
+        return variables
 
     @property
     def worker_dir(self) -> Path:

@@ -1,17 +1,25 @@
-"""Keeps workers running: each in a process of its own, started again when it ends."""
+"""Worker processes: started, stopped, and started again when they end."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import IO, TYPE_CHECKING
+
+from streams.broker import ClientError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
     from types import FrameType
 
     from streams.settings import Settings
@@ -53,15 +61,7 @@ def supervise(settings: Settings, workers: int) -> int:
         for child in children:
             _look_after(child, settings)
         time.sleep(0.2)
-    for child in children:
-        child.process.terminate()
-    deadline = time.monotonic() + STOP_DEADLINE_S
-    for child in children:
-        try:
-            child.process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            child.process.kill()
-            child.process.wait()
+    stop_workers([child.process for child in children])
     return 0
 
 
@@ -81,13 +81,80 @@ def _look_after(child: _Child, settings: Settings) -> None:
 
 
 def _start(settings: Settings, number: int) -> subprocess.Popen[bytes]:
-    environment = os.environ | {
-        "THEWALL_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
-        "THEWALL_REGISTRY_URL": settings.registry_url,
-        "THEWALL_WEB_HOST": settings.web_host,
-        "THEWALL_WEB_PORT": str(settings.web_port + number),
-    }
-    # In the supervisor's group a Ctrl-C would reach the worker twice.
+    return start_worker(settings.model_copy(update={"web_port": settings.web_port + number}))
+
+
+def start_worker(settings: Settings, log: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
+    """Start a worker in a process of its own, which ends when this one does.
+
+    Args:
+        settings: The worker's; it finds the current application version itself if they name none.
+        log: Where its output goes; where ours goes, if not given.
+    """
     return subprocess.Popen(
-        [sys.executable, "-m", "streams", "worker"], env=environment, start_new_session=True
+        [sys.executable, "-m", "streams", "worker", "--with-parent"],
+        env=os.environ | settings.environment(),
+        # Never written to: it ends when we end, even by kill -9, and that is what it waits for.
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        # In our group a Ctrl-C would reach the worker twice.
+        start_new_session=True,
     )
+
+
+def stop_workers(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask workers to end, and end those that do not."""
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + STOP_DEADLINE_S
+    for process in processes:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+
+
+@contextmanager
+def worker_beside(settings: Settings, log_file: Path) -> Iterator[Callable[[], None]]:
+    """A worker for as long as a command needs one; its web views are on a free port.
+
+    Yields:
+        What raises a ClientError if the worker has ended.
+    """
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        socket.socket() as probe,
+        tempfile.TemporaryDirectory(prefix="beside-", dir=log_file.parent) as data_dir,
+        log_file.open("wb") as log,
+    ):
+        probe.bind(("127.0.0.1", 0))
+        own = {"web_port": probe.getsockname()[1], "web_host": "127.0.0.1", "data_dir": data_dir}
+        probe.close()
+        process = start_worker(settings.model_copy(update=own), log)
+
+        def check() -> None:
+            if process.poll() is not None:
+                raise ClientError(
+                    f"the worker ended with {process.returncode}; its log is {log_file}"
+                )
+
+        try:
+            yield check
+        finally:
+            stop_workers([process])
+
+
+def end_with_parent() -> None:
+    """End this process, as SIGTERM does, when the one that started it has ended."""
+
+    def wait() -> None:
+        # Not through sys.stdin: a thread that waits in it holds its lock when Python ends.
+        while os.read(sys.stdin.fileno(), 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=wait, name="parent", daemon=True).start()

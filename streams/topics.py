@@ -18,6 +18,8 @@ from confluent_kafka.admin import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from streams.settings import Settings
 
 COMPACT = "compact"
@@ -93,15 +95,23 @@ class Topics:
     totals: Topic
     overview: Topic
     dead_letters: Topic
+    versions: Topic
     changelogs: tuple[Topic, ...]
 
     @classmethod
     def of(cls, settings: Settings) -> Topics:
         """The topics under the names, and with the retention, that the settings give them."""
-        prefix, transit = settings.topic_prefix, settings.transit_days * DAY_MS
+        transit = settings.transit_days * DAY_MS
+        prefix = settings.topic_prefix
+        # What only one application version reads and writes is named after it. A shadow's output
+        # is, too, until it is its turn to publish.
+        own = prefix if settings.version == 1 else f"{prefix}.v{settings.version}"
+        output = own if settings.shadow else prefix
 
-        def topic(name: str, key: str, records: str, about: str, **rest: object) -> Topic:
-            return Topic(f"{prefix}.{name}", key, tuple(records.split()), about=about, **rest)  # type: ignore[arg-type]
+        def topic(
+            name: str, key: str, records: str, about: str, under: str = prefix, **rest: object
+        ) -> Topic:
+            return Topic(f"{under}.{name}", key, tuple(records.split()), about=about, **rest)  # type: ignore[arg-type]
 
         def changelog(table: str, key: str, record: str) -> Topic:
             name = f"{settings.group}-{table}-changelog"
@@ -115,40 +125,44 @@ class Topics:
             ),
             accepted=topic(
                 "accepted", "wall", "ProfileAccepted SettingsAccepted",
-                "accepted events, one log per wall", cleanup=DELETE, retention_ms=transit,
+                "accepted events, one log per wall", own, cleanup=DELETE, retention_ms=transit,
             ),
             build_commands=topic(
                 "build-commands", "wall/crew", "BuildSection RelieveCrew",
-                "orders to crews, one per section", cleanup=DELETE, retention_ms=transit,
+                "orders to crews, one per section", own, cleanup=DELETE, retention_ms=transit,
             ),
             progress=topic(
                 "progress", "wall/profile", "ProfilePlanned SectionsBuilt",
-                "plans and sections built, gathered per profile",
+                "plans and sections built, gathered per profile", own,
                 cleanup=DELETE, retention_ms=transit,
             ),
             events=topic(
                 "simulation.events", "wall/profile/section",
                 "SectionCompleted CrewRelieved PlanReplaced ProfileCompleted ProfileWithdrawn",
-                "audit, kept for good", cleanup=DELETE, retention_ms=FOREVER,
+                "audit, kept for good", output, cleanup=DELETE, retention_ms=FOREVER,
             ),
             daily=topic(
                 "daily", "wall/profile/day", "DailyUsage",
-                "ice and cost of a day, and cumulative", cleanup=COMPACT,
+                "ice and cost of a day, and cumulative", output, cleanup=COMPACT,
             ),
             totals=topic(
                 "totals", "wall", "ProfileTotals",
-                "totals and curve of a profile, gathered per wall",
+                "totals and curve of a profile, gathered per wall", own,
                 cleanup=DELETE, retention_ms=transit,
             ),
             overview=topic(
                 "overview", "wall, and wall/profile", "WallOverview ProfileOverview",
-                "totals, days, state", cleanup=COMPACT,
+                "totals, days, state", output, cleanup=COMPACT,
             ),
             dead_letters=topic(
                 "dead-letters", "the original key", "DeadLetter",
-                "records that could not be processed, untouched", cleanup=DELETE,
+                "records that could not be processed, untouched", output, cleanup=DELETE,
                 retention_ms=settings.dead_letter_days * DAY_MS,
                 max_message_bytes=DEAD_LETTER_BYTES,
+            ),
+            versions=topic(
+                "versions", "application id", "VersionSwitched",
+                "which application version publishes", cleanup=COMPACT,
             ),
             changelogs=(
                 changelog("intake", "wall, and wall/profile", "IntakeRow"),
@@ -158,6 +172,21 @@ class Topics:
                 changelog("overview", "wall/profile", "ProfileTotals"),
             ),
         )  # fmt: skip
+
+    @property
+    def inputs(self) -> tuple[Topic, ...]:
+        """What everybody may write to, and no stage does."""
+        return (self.walls, self.profiles)
+
+    @property
+    def transit(self) -> tuple[Topic, ...]:
+        """What is between the stages."""
+        return (self.accepted, self.build_commands, self.progress, self.totals)
+
+    @property
+    def outputs(self) -> tuple[Topic, ...]:
+        """What is published."""
+        return (self.daily, self.overview, self.events, self.dead_letters)
 
     def all(self) -> list[Topic]:
         """Every topic, the tables' changelogs last."""
@@ -199,6 +228,27 @@ def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[tuple[Top
     if missing:
         _wait_for_leaders(admin, missing, timeout_s)
     return [(topic, topic in missing) for topic in wanted]
+
+
+def delete_topics(settings: Settings, names: Sequence[str], timeout_s: float = 30.0) -> None:
+    """Delete topics and wait until they are gone.
+
+    Raises:
+        KafkaException: The broker refused, or has not done it in time, in seconds.
+    """
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
+    for future in (admin.delete_topics(list(names)) if names else {}).values():
+        try:
+            future.result(timeout_s)
+        except KafkaException as error:
+            if error.args[0].name() != "UNKNOWN_TOPIC_OR_PART":
+                raise
+    # The broker deletes in its own time: a topic that is still going can't be created.
+    deadline = time.monotonic() + timeout_s
+    while not admin.list_topics(timeout=timeout_s).topics.keys().isdisjoint(names):
+        if time.monotonic() > deadline:
+            raise KafkaException(KafkaError(KafkaError.REQUEST_TIMED_OUT))
+        time.sleep(0.1)
 
 
 def _wait_for_leaders(admin: AdminClient, topics: list[Topic], timeout_s: float) -> None:

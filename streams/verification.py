@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from streams.client import Client
+    from streams.group import Offsets
 
 Amounts = dict[str, tuple[int, ...]]
 
@@ -104,8 +105,14 @@ def published_rows(client: Client) -> RowSet:
     )
 
 
-def accepted_walls(client: Client) -> list[Wall]:
-    """The walls that the latest accepted events make, by intake's own rules."""
+def accepted_walls(client: Client, until: Offsets | None = None) -> list[Wall]:
+    """The walls that the latest accepted events make, by intake's own rules.
+
+    Args:
+        client: Reads the events.
+        until: Offsets by topic and partition from which on events are left out.
+    """
+    ends = until or {}
     pipeline = Pipeline(client.topics, client.codecs)
     store = RowStore()
     settings: dict[str, Settings] = {}
@@ -114,6 +121,8 @@ def accepted_walls(client: Client) -> list[Wall]:
         for message in client.read(topic):
             asyncio.run(client.codecs.resolve([message.value()]))
             record = _record(message)
+            if record.offset >= ends.get((record.topic, record.partition), record.offset + 1):
+                continue
             rows = Rows(store, record.partition)
             batch = RecordBatch(record.topic, record.partition, [record])
             for accepted in accept(batch, rows, pipeline).messages:

@@ -53,14 +53,14 @@ def plan(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
             outcome.messages.append(pipeline.dead_letter(batch, record, str(error)))
             continue
         profile = event["profile"] if name == "ProfileAccepted" else SETTINGS
-        if _fold(event, profile, record.offset, rows, pipeline):
+        if _fold(event, profile, pipeline.plan_version(record.offset), rows, pipeline):
             changed[event["wall"]].add(profile)
     for wall, profiles in changed.items():
         _send_plans(wall, profiles, rows, pipeline, outcome)
     return outcome
 
 
-def _fold(event: Record, profile: int, offset: int, rows: Rows, pipeline: Pipeline) -> bool:
+def _fold(event: Record, profile: int, version: int, rows: Rows, pipeline: Pipeline) -> bool:
     """Write the event to its row; whether it changed what is to be built."""
     codec = pipeline.codecs["PlannerRow"]
     key = (f"{event['wall']}/{profile}" if profile else event["wall"]).encode()
@@ -75,7 +75,7 @@ def _fold(event: Record, profile: int, offset: int, rows: Rows, pipeline: Pipeli
     ):
         return False  # delivered again
     row = content | {
-        "changed_at": offset if changes else known["changed_at"],
+        "changed_at": version if changes else known["changed_at"],
         "source_partition": event["source_partition"],
         "source_offset": event["source_offset"],
     }

@@ -14,7 +14,7 @@ from streams.batching.transport import BatchTransport
 from streams.batching.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from faust.types import ServiceT, StreamT
 
@@ -62,6 +62,8 @@ class BatchApp(faust.App):
         self.on_batch = on_batch
         self.on_recovered = on_recovered
         self._directory = directory
+        self.read_until: Mapping[tuple[str, int], int] = {}
+        """The offset of a partition from which on nothing is read, nor ever committed."""
         self._watchdog: Watchdog | None = None
         self._sources: list[str] = []
 

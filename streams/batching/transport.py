@@ -133,18 +133,27 @@ class BatchConsumer(driver.Consumer):
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                 yield tp, self._to_batch(tp, fetched)
 
+    def _before_end(self, tp: TP, fetched: list[Any]) -> tuple[list[Any], int]:
+        """The records before the offset that the app reads up to, and the offset they reach."""
+        until = cast("Any", self.app).read_until.get(tp)
+        if until is None or fetched[-1].offset < until:
+            return fetched, fetched[-1].offset
+        # To the very end, even without records: compaction may have removed those before it.
+        return [record for record in fetched if record.offset < until], until - 1
+
     def _to_batch(self, tp: TP, fetched: list[Any]) -> ConsumerMessage:
+        records, offset = self._before_end(tp, fetched)
         last = fetched[-1]
         return ConsumerMessage(
             tp.topic,
             tp.partition,
-            last.offset,
+            offset,
             last.timestamp / 1000.0,
             last.timestamp_type,
             [],
             None,
             # Faust only passes a value on; to the stream it is whatever the consumer made it.
-            cast("bytes", RecordBatch(tp.topic, tp.partition, fetched)),
+            cast("bytes", RecordBatch(tp.topic, tp.partition, records)),
             None,
             0,
             0,

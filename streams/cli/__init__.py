@@ -17,9 +17,9 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from domain.wall import InvalidWall
 from streams.batching import StoreInUse
-from streams.cli import read, replay, stack, submit, topics, worker
+from streams.broker import ClientError
+from streams.cli import read, rebuild, replay, stack, submit, topics, worker
 from streams.cli.display import printable
-from streams.client import ClientError
 from streams.devstack import StackError
 from streams.devstack.artifacts import FetchError
 from streams.settings import InvalidSettings, MissingBroker
@@ -65,7 +65,7 @@ def _options(
     pass
 
 
-for group in (stack, worker, submit, read, topics, replay):
+for group in (stack, worker, submit, read, topics, replay, rebuild):
     group.register(app)
 
 

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from streams.broker import ClientError
 from streams.cli.display import note, print_json, progress
 from streams.cli.options import AsJson
-from streams.client import Client, ClientError
+from streams.client import Client
 from streams.replay import Replay
-from streams.settings import Settings, load_settings
+from streams.settings import load_settings
+from streams.supervisor import worker_beside
 from streams.verification import accepted_walls, expected_rows, published_rows
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MOST_DIFFERENCES = 20
 
@@ -79,17 +71,19 @@ def replay(
     The workers of the group have to be stopped. Exit status 1 if the rows are not the same as
     before, or not what the domain computes.
     """
-    settings = load_settings()
-    client = Client(settings)
+    client = Client(load_settings())
     task = Replay(client)
-    task.check_stopped()
+    task.group.check_stopped()
     before = published_rows(client).digest()
     if wipe:
         task.wipe()
         to = "earliest"
     task.reset(to)
-    with progress() as update, _worker(settings):
-        task.wait_until_done(timeout, lambda done, of: update("replaying records", done, of))
+    settings = client.settings
+    with progress() as update, worker_beside(settings, settings.data_dir / "replay.log") as check:
+        task.group.wait_until_done(
+            timeout, lambda done, of: update("replaying records", done, of), check=check
+        )
     after = published_rows(client)
     equal = not expected_rows(accepted_walls(client)).differences(after)
     digest = after.digest()
@@ -100,38 +94,6 @@ def replay(
         note("equal to what the domain computes" if equal else "not what the domain computes")
     if before != digest or not equal:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _worker(settings: Settings) -> Iterator[None]:
-    """A worker beside the command, ended with it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="thewall-replay-") as directory:
-        environment = os.environ | {
-            "THEWALL_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
-            "THEWALL_REGISTRY_URL": settings.registry_url,
-            "THEWALL_WEB_PORT": str(port),
-            # Its port is taken for once: no later worker would go on from its tables.
-            "THEWALL_DATA_DIR": directory,
-            "THEWALL_LOG_LEVEL": "ERROR",
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streams", "worker"],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            yield
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def register(app: typer.Typer) -> None:

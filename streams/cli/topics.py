@@ -11,21 +11,22 @@ from typing import Annotated, Any
 import typer
 
 from streams.avro import BadRecord
+from streams.broker import ANSWER_S, register_schemas
 from streams.cli.display import note, print_json, print_table
 from streams.cli.options import AsJson
-from streams.client import ANSWER_S, Client, partitions_there, register_schemas
+from streams.client import Client
 from streams.settings import load_settings
 from streams.topics import FOREVER, Topic, Topics, create_topics
+from streams.versions import with_current_version
 
 DAY_MS = 24 * 60 * 60 * 1000
 
 
 def topics(as_json: AsJson = False) -> None:
     """Create the topics that are missing, register their schemas, and list them."""
-    settings = load_settings()
-    partitions_there(settings)  # a broker that is down is found here, in a sentence
+    settings = with_current_version(load_settings())
     listed = create_topics(settings, ANSWER_S)
-    register_schemas(settings, Topics.of(settings))
+    register_schemas(settings, Topics.of(settings).all())
     if as_json:
         print_json(
             [
@@ -77,9 +78,8 @@ def consume(
     Every topic of `thewall topics` can be read, changelogs included. Bytes, as those of a dead
     letter, are printed in base64; a value that can't be decoded is printed with the reason.
     """
-    settings = load_settings()
-    declared = _declared(topic, Topics.of(settings), settings.topic_prefix)
-    client = Client(settings)
+    client = Client(load_settings())
+    declared = _declared(topic, client.topics)
     try:
         for message in islice(client.read(declared, follow=follow), most):
             key, value = message.key(), message.value()
@@ -97,9 +97,9 @@ def consume(
         note("stopped")
 
 
-def _declared(name: str, all_topics: Topics, prefix: str) -> Topic:
+def _declared(name: str, all_topics: Topics) -> Topic:
     for declared in all_topics.all():
-        if declared.name in (name, f"{prefix}.{name}"):
+        if declared.name == name or declared.name.endswith(f".{name}"):
             return declared
     names = ", ".join(declared.name for declared in all_topics.all())
     raise typer.BadParameter(f"there is no topic {name}; there is {names}")

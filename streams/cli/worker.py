@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
+from streams.broker import ClientError
 from streams.cli.display import note, progress
-from streams.client import ClientError
 from streams.devstack.processes import Daemon
 from streams.settings import Settings, load_settings
-from streams.supervisor import supervise
+from streams.supervisor import end_with_parent, supervise
 
 READY_S = 120
 
@@ -37,16 +37,21 @@ def worker(
     stop: Annotated[
         bool, typer.Option("--stop", help="Stop the worker that runs in the background.")
     ] = False,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")
+    ] = False,
 ) -> None:
     """Run a worker until Ctrl-C: every stage of the pipeline, and the web views."""
-    daemon = Daemon("worker", Settings().data_dir)
+    daemon = background_worker()
     if stop:
         note("the worker is stopped" if daemon.stop() else "no worker runs in the background")
         return
     settings = load_settings(web_port=web_port, web_host=web_host)
     if background:
-        _start(daemon, settings)
+        start_in_background(daemon, settings)
         return
+    if with_parent:
+        end_with_parent()
     if restart or processes > 1:
         raise typer.Exit(supervise(settings, processes))
     from streams.app import run_worker  # only here: Faust takes a second to import
@@ -54,13 +59,33 @@ def worker(
     run_worker(settings)
 
 
-def _start(daemon: Daemon, settings: Settings) -> None:
+def background_worker() -> Daemon:
+    """The worker that runs in the background on this machine, or would."""
+    return Daemon("worker", Settings().data_dir)
+
+
+def background_settings(daemon: Daemon, settings: Settings) -> Settings:
+    """The settings with those that the running background worker was given on its command line."""
+    process = daemon.process()
+    if process is None:
+        return settings
+    *_, port, _, host = process.cmdline()
+    return settings.model_copy(update={"web_port": int(port), "web_host": host})
+
+
+def start_in_background(daemon: Daemon, settings: Settings) -> None:
+    """Start the background worker and wait until it is ready.
+
+    Raises:
+        ClientError: It ended, or was not ready in time.
+    """
     if daemon.alive():
         note(f"a worker runs already in the background; its log is {daemon.log_file}")
         return
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "streams", "worker", "--restart"]
     command += ["--web-port", str(settings.web_port)]
+    # Last, in this order: `background_settings` reads them from there.
     daemon.start([*command, "--web-host", settings.web_host])
     started = time.monotonic()
     with progress() as update:

@@ -134,7 +134,7 @@ class Chaos:
                 return
 
     def fault(self, kind: str) -> None:
-        self.in_flight += Replay(self.client).lag() > 0
+        self.in_flight += Replay(self.client).group.lag() > 0
         getattr(self, kind)()
         self.faults[kind] += 1
         begun = time.monotonic()
@@ -161,7 +161,7 @@ class Chaos:
 
         def idle() -> bool:
             self.look_after()
-            return replay.lag() == 0
+            return replay.group.lag() == 0
 
         wait_until(idle, 240, "no lag is left")
         return self.figures()

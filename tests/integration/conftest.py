@@ -68,8 +68,7 @@ def settings(stack: Stack, tmp_path: Path) -> Settings:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The settings as environment variables."""
-    values = settings.model_dump(exclude_none=True)
-    return os.environ | {f"THEWALL_{name.upper()}": str(value) for name, value in values.items()}
+    return os.environ | settings.environment()
 
 
 def run_thewall(

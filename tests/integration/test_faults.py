@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from random import Random
 
+import psutil
 import pytest
 
 from domain.settings import settings_for
@@ -18,6 +20,7 @@ from streams.replay import Replay
 from streams.verification import accepted_walls, expected_rows, published_rows
 from tests.integration.conftest import (
     Worker,
+    environment,
     free_port,
     run_thewall,
     running_worker,
@@ -50,7 +53,7 @@ def assert_equal_to_the_domain(client) -> str:
 
 def wait_until_idle(client) -> None:
     replay = Replay(client)
-    wait_until(lambda: replay.lag() == 0, 120, "no lag is left")
+    wait_until(lambda: replay.group.lag() == 0, 120, "no lag is left")
 
 
 @BOTH_STORES
@@ -72,9 +75,9 @@ def test_a_worker_killed_again_and_again_loses_nothing_and_doubles_nothing(
                 built = [x for x in text.splitlines() if x.startswith("thewall_sections_built_t")]
                 return float(built[0].split()[1]) >= records
 
-            wait_until(lambda: has_built() or replay.lag() == 0, 120, "work is in flight")
+            wait_until(lambda: has_built() or replay.group.lag() == 0, 120, "work is in flight")
             worker.kill()
-            in_flight += replay.lag() > 0
+            in_flight += replay.group.lag() > 0
         if store == "rocksdb":
             assert_disk_says_what_the_changelog_has(settings, client)
     assert in_flight >= 2
@@ -170,6 +173,18 @@ def test_verify_finds_a_row_that_was_tampered_with(settings, client, worker):
     assert done.returncode == 1
     assert "daily w/1/1: 195 370,500 370,500 expected, 196 370,500 370,500 found" in done.stdout
     assert run_thewall(settings, "verify", "nothing").returncode == 1
+
+
+def test_a_worker_ends_when_its_supervisor_is_killed(settings):
+    supervisor = subprocess.Popen(
+        [sys.executable, "-m", "streams", "worker", "--restart"],
+        env=environment(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_until(lambda: bool(psutil.Process(supervisor.pid).children()), 30, "a worker is started")
+    (worker,) = psutil.Process(supervisor.pid).children()
+    supervisor.kill()
+    supervisor.wait()
+    assert worker.wait(60) is None  # not a child of ours: it only says that it has ended
 
 
 async def test_a_message_that_the_broker_does_not_take_is_an_error_and_not_a_log_line(stack):

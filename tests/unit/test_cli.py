@@ -18,12 +18,14 @@ from domain.settings import settings_for
 from domain.wall import Wall
 from streams import client as client_module
 from streams.avro import Codecs
+from streams.broker import ClientError
 from streams.cli import app
 from streams.cli.display import fits, printable
 from streams.cli.read import note_what_is_building
-from streams.client import AwaitedRows, Client, ClientError
+from streams.client import Client
 from streams.settings import Settings
 from streams.topics import Topics
+from streams.waiting import AwaitedRows
 
 EXERCISE = "21 25 28\n17\n17 22 17 19 17\n"
 
@@ -257,7 +259,7 @@ def client_of(monkeypatch):
                 while follow:
                     yield None
 
-        monkeypatch.setattr(client_module, "_Reader", Reader)
+        monkeypatch.setattr(client_module, "Reader", Reader)
         client = object.__new__(Client)
         client.settings = Settings(bootstrap_servers="x", registry_url="x")
         client.topics = Topics.of(client.settings)

@@ -1,0 +1,122 @@
+"""Asking the broker and the registry: how long to wait, and what to say if none answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from streams.avro import register
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from confluent_kafka import KafkaError, Message
+
+    from streams.avro import Codecs
+    from streams.settings import Settings
+    from streams.topics import Topic
+
+T = TypeVar("T")
+
+ANSWER_S = 10.0
+"""How long a command waits for the broker or the registry, in seconds."""
+
+
+class ClientError(RuntimeError):
+    """The broker, the registry or the data did not allow what was asked; the message says why."""
+
+
+def partitions_there(settings: Settings) -> dict[str, int]:
+    """The topics of the broker, and how many partitions each has.
+
+    Raises:
+        ClientError: The broker does not answer.
+    """
+    # Silent: librdkafka would log each attempt on standard error.
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
+    try:
+        topics = admin.list_topics(timeout=ANSWER_S).topics
+    except KafkaException as error:
+        raise ClientError(
+            f"the broker at {settings.bootstrap_servers} does not answer "
+            f"({error.args[0].str()}); start it with `thewall up`"
+        ) from error
+    return {name: len(topic.partitions) for name, topic in topics.items()}
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """What a call returns, called again while a partition has no leader or the leader moves."""
+    return Retrying(
+        retry=retry_if_exception_type(KafkaException),
+        stop=stop_after_delay(ANSWER_S),
+        wait=wait_fixed(0.2),
+        reraise=True,
+    )(call)
+
+
+def register_schemas(settings: Settings, topics: Iterable[Topic]) -> Codecs:
+    """Register the schemas of topics' records.
+
+    Raises:
+        ClientError: The registry does not answer.
+        SchemaRegistryError: The registry refuses a schema.
+    """
+    try:
+        return register(settings.registry_url, topics, patience_s=ANSWER_S)
+    except OSError as error:
+        raise ClientError(
+            f"the registry at {settings.registry_url} does not answer ({error}); start it "
+            "with `thewall up`"
+        ) from error
+
+
+ANY_PARTITION = -1
+
+
+def produce(
+    settings: Settings, records: Iterable[tuple[str, bytes | str, bytes | None, int]]
+) -> None:
+    """Send records, and wait until the broker has acknowledged all of them.
+
+    Args:
+        settings: Where the broker is.
+        records: Topic, key, value (None for a tombstone) and partition of each; ANY_PARTITION
+            for the partition of the key.
+
+    Raises:
+        ClientError: The broker did not take some of them.
+    """
+    failures: list[KafkaError] = []
+    producer = Producer(
+        {
+            "bootstrap.servers": settings.bootstrap_servers,
+            "enable.idempotence": True,
+            # Java's partitioner: librdkafka's own would put a key where no stage expects it.
+            "partitioner": "murmur2_random",
+            "linger.ms": 1,
+            "message.timeout.ms": int(ANSWER_S * 1000),
+            "log_level": 0,
+        }
+    )
+
+    def acknowledged(error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            failures.append(error)
+
+    for topic, key, value, partition in records:
+        while True:
+            try:
+                producer.produce(topic, value, key, partition, acknowledged)
+                break
+            except BufferError:
+                producer.poll(0.1)
+    unanswered = producer.flush(ANSWER_S + 1)
+    if failures or unanswered:
+        why = failures[0].str() if failures else "it did not answer"
+        raise ClientError(
+            f"the broker did not take {len(failures) + unanswered:,} records ({why}); do the "
+            "same again: nothing is counted twice"
+        )

@@ -1,0 +1,138 @@
+"""`thewall rebuild`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.broker import ClientError
+from streams.cli.display import note, print_json, progress
+from streams.cli.options import AsJson
+from streams.cli.worker import background_settings, background_worker, start_in_background
+from streams.rebuild import Rebuild
+from streams.settings import load_settings
+from streams.versions import drop, topics_by_version, version_to_run
+
+if TYPE_CHECKING:
+    from streams.rebuild import Comparison
+
+MOST_DIFFERENCES = 20
+
+
+def rebuild(
+    to_version: Annotated[
+        int | None,
+        typer.Option(
+            "--to-version",
+            help="The new application version; the next, if not given.",
+            min=2,
+            max=4095,
+        ),
+    ] = None,
+    drop_old: Annotated[
+        bool, typer.Option("--drop-old", help="Delete what other versions than the current have.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Longest wait for workers, in seconds.", min=1)
+    ] = 3600.0,
+    as_json: AsJson = False,
+) -> None:
+    """Build all state anew beside the running workers, compare, and switch over to it.
+
+    The workers of the current version go on until the new one has caught up; then they have to be
+    stopped, which this does itself for one in the background on this machine. Exit status 1, and
+    nothing is switched, if what was built is not what the domain computes.
+    """
+    settings = load_settings()
+    if drop_old:
+        _drop_old(as_json)
+        return
+    task = Rebuild(settings, to_version, timeout)
+    old, new = task.settings.version, task.shadow.settings.version
+    note(f"version {new} is being built beside version {old}")
+    with progress() as update:
+        task.catch_up(update)
+    daemon = background_worker()
+    was_running = daemon.process() is not None
+    of_worker = background_settings(daemon, settings)
+    daemon.stop()
+    switched = False
+    try:
+        if not task.group.wait_until_stopped(
+            timeout,
+            lambda workers: note(
+                f"version {new} has caught up: stop the {workers} workers of version {old} "
+                f"(group {task.group.name}) now; waiting for it"
+            ),
+        ):
+            raise ClientError(
+                f"nothing is switched: group {task.group.name} still has workers; stop them when "
+                "`thewall rebuild` asks for it, and run it again"
+            )
+        with progress() as update, task.meeting(update) as cut:
+            found = task.compare(cut)
+            if not found.wrong():
+                task.switch(found.rebuilt.digest())
+                switched = True
+    finally:
+        if was_running:
+            if switched and settings.app_version:
+                os.environ["THEWALL_APP_VERSION"] = str(new)
+            start_in_background(daemon, of_worker)
+    _report(found, old, new, as_json)
+    if not switched:
+        raise typer.Exit(1)
+    if settings.app_version:
+        note(f"THEWALL_APP_VERSION is {old}: unset it, or no worker runs")
+    if not was_running:
+        note(f"start the workers again, as before: they run version {new} now")
+    note(f"delete what version {old} has left with `thewall rebuild --drop-old`")
+
+
+def _report(found: Comparison, old: int, new: int, as_json: bool) -> None:
+    corrected, wrong = found.corrected(), found.wrong()
+    if as_json:
+        print_json(
+            {
+                "version": old if wrong else new,
+                "current": found.current.digest(),
+                "rebuilt": found.rebuilt.digest(),
+                "expected": found.expected.digest(),
+                "corrected": corrected,
+                "wrong": wrong,
+            }
+        )
+    if wrong:
+        _show(wrong)
+        note(f"version {new} is not what the domain computes: version {old} stays")
+        return
+    rows = f"{len(found.rebuilt.daily) + len(found.rebuilt.overview):,} rows"
+    note(f"{rows}, digest {found.rebuilt.digest()[:16]}: equal to what the domain computes")
+    if corrected:
+        _show(corrected)
+        note(f"{len(corrected):,} rows of version {old} were not; they are corrected")
+    note(f"version {new} is the current one")
+
+
+def _show(differences: list[str]) -> None:
+    for difference in differences[:MOST_DIFFERENCES]:
+        note(difference)
+    if len(differences) > MOST_DIFFERENCES:
+        note(f"… and {len(differences) - MOST_DIFFERENCES:,} more; --json has them all")
+
+
+def _drop_old(as_json: bool) -> None:
+    settings = version_to_run(load_settings())
+    old = sorted(topics_by_version(settings).keys() - {settings.version})
+    dropped = drop(settings, old)
+    if as_json:
+        print_json({"version": settings.version, "dropped": dropped})
+    else:
+        note(f"deleted {len(dropped)} topics; version {settings.version} is the current one")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(rebuild)

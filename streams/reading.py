@@ -1,0 +1,91 @@
+"""Reads topics from the beginning, without a consumer group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from streams.broker import ANSWER_S, ClientError, patiently
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from confluent_kafka import Message
+
+    from streams.settings import Settings
+
+# What librdkafka reports while a broker restarts, and gets over by itself.
+PASSING = {
+    KafkaError._TRANSPORT,  # noqa: SLF001 - public in all but name
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+}
+
+
+class Reader:
+    """Reads partitions from the beginning, without a consumer group."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": settings.bootstrap_servers,
+                # librdkafka wants a group id; nothing is ever committed to it.
+                "group.id": f"{settings.app_id}-reader",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,
+                "log_level": 0,
+            }
+        )
+        self._ends: dict[int, int] = {}
+
+    @property
+    def at_end(self) -> bool:
+        """Whether all has been read that was there when reading began."""
+        return not self._ends
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._consumer.close()
+
+    def _bounds(self, topic: str, partitions: list[int]) -> dict[int, tuple[int, int]]:
+        """First and end offset of partitions."""
+        of = self._consumer.get_watermark_offsets
+        return {p: of(TopicPartition(topic, p), timeout=ANSWER_S) for p in partitions}
+
+    def read(
+        self, topic: str, partition: int | None = None, *, follow: bool = False
+    ) -> Iterator[Message | None]:
+        """Messages in the order of their offsets; None whenever there is none for a moment."""
+        there = self._consumer.list_topics(topic, ANSWER_S).topics[topic].partitions
+        wanted = sorted(there) if partition is None else [partition]
+        bounds = patiently(lambda: self._bounds(topic, wanted))
+        self._ends = {p: high for p, (low, high) in bounds.items() if low < high}
+        self._consumer.assign([TopicPartition(topic, p, low) for p, (low, _) in bounds.items()])
+        while follow or self._ends:
+            # Returns when so many have come or the time is up: with less than is there, the latter.
+            messages = self._consumer.consume(10_000, 0.02)
+            if not messages:
+                yield None
+            for message in messages:
+                error, number = message.error(), message.partition() or 0
+                if error is None:
+                    end, offset = self._ends.get(number, 0), message.offset() or 0
+                    if offset + 1 >= end:
+                        self._ends.pop(number, None)
+                    if follow or offset < end:
+                        yield message
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                    # The last offset may be no record, but a transaction's marker.
+                    self._ends.pop(number, None)
+                elif not (follow and error.code() in PASSING):
+                    raise ClientError(f"{topic} could not be read: {error.str()}")

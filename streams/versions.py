@@ -1,0 +1,141 @@
+"""Application versions: which one publishes, and what on the broker belongs to which.
+
+A version has a group, changelogs and topics between its stages of its own. Which one is current
+is the last record of `wall.versions`; before the first switch it is version 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from streams.broker import (
+    ANSWER_S,
+    ANY_PARTITION,
+    ClientError,
+    partitions_there,
+    produce,
+    register_schemas,
+)
+from streams.reading import Reader
+from streams.topics import Topics, delete_topics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from streams.client import Client
+    from streams.settings import Settings
+
+
+def recorded_version(settings: Settings) -> int | None:
+    """The version that the last rebuild has switched to; None if there was none.
+
+    Raises:
+        ClientError: The broker or the registry does not answer.
+    """
+    topic = Topics.of(settings).versions
+    if topic.name not in partitions_there(settings):
+        return None
+    last: bytes | None = None
+    with Reader(settings) as reader:
+        for message in reader.read(topic.name):
+            if message is not None and message.key() == settings.app_id.encode():
+                last = message.value()
+    if last is None:
+        return None
+    codecs = register_schemas(settings, [topic])
+    asyncio.run(codecs.resolve([last]))
+    return int(codecs.read(last, *topic.records)[1]["version"])
+
+
+def with_current_version(settings: Settings) -> Settings:
+    """The settings with the current version, unless they name one.
+
+    Raises:
+        ClientError: The broker or the registry does not answer.
+    """
+    if settings.app_version:
+        return settings
+    return settings.model_copy(update={"app_version": recorded_version(settings) or 1})
+
+
+def version_to_run(settings: Settings) -> Settings:
+    """The settings with the version that a worker is to run.
+
+    Raises:
+        ClientError: They name one that must not publish, because another is current; or the
+            broker or the registry does not answer.
+    """
+    if settings.shadow:
+        return settings
+    current = recorded_version(settings)
+    if settings.app_version and current not in (None, settings.app_version):
+        raise ClientError(
+            f"THEWALL_APP_VERSION is {settings.app_version}, but `thewall rebuild` has switched to "
+            f"version {current}: two versions must not publish; unset it, and the current one runs"
+        )
+    return with_current_version(settings)
+
+
+def switch(client: Client, version: int, digest: str) -> None:
+    """Record that a version publishes from here on.
+
+    Args:
+        client: A client of the version before.
+        version: The version.
+        digest: The digest of its rows.
+    """
+    record = {"version": version, "previous": client.settings.version, "digest": digest}
+    value = client.codecs.encode("VersionSwitched", record)
+    key = client.settings.app_id
+    produce(client.settings, [(client.topics.versions.name, key, value, ANY_PARTITION)])
+
+
+def topics_by_version(settings: Settings) -> dict[int, list[str]]:
+    """The topics on the broker that belong to one version alone: also a shadow's output.
+
+    Raises:
+        ClientError: The broker does not answer.
+    """
+    first = Topics.of(settings.model_copy(update={"app_version": 1, "shadow": False}))
+    of_first = {topic.name for topic in (*first.transit, *first.changelogs)}
+    prefix, app_id = re.escape(settings.topic_prefix), re.escape(settings.app_id)
+    named = re.compile(rf"(?:{prefix}\.v(\d+)\..+|{app_id}-v(\d+)-[a-z]+-changelog)")
+    found: dict[int, list[str]] = {}
+    for name in partitions_there(settings):
+        if name in of_first:
+            found.setdefault(1, []).append(name)
+        elif match := named.fullmatch(name):
+            found.setdefault(int(match[1] or match[2]), []).append(name)
+    return found
+
+
+def drop(settings: Settings, versions: Iterable[int]) -> list[str]:
+    """Delete the topics and groups of versions.
+
+    Returns:
+        The names of the topics.
+
+    Raises:
+        ClientError: A group still has workers.
+        KafkaException: The broker did not delete the topics.
+    """
+    there = topics_by_version(settings)
+    dropped: list[str] = []
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
+    for version in versions:
+        group = settings.model_copy(update={"app_version": version}).group
+        try:
+            admin.delete_consumer_groups([group])[group].result(ANSWER_S)
+        except KafkaException as error:
+            if error.args[0].name() != "GROUP_ID_NOT_FOUND":
+                raise ClientError(
+                    f"group {group} can't be deleted: {error.args[0].str()}; stop its workers"
+                ) from error
+        dropped += there.get(version, [])
+    delete_topics(settings, dropped)
+    return dropped

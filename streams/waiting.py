@@ -1,0 +1,84 @@
+"""What a submitted wall ends up as on `wall.overview`, and how much of it is not there yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from domain.account import account
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from domain.wall import Wall
+    from streams.avro import Record
+
+
+class AwaitedRows:
+    """The rows of `wall.overview` that a wall ends up with, and which are not there yet.
+
+    Attributes:
+        profiles: How many profiles the wall has.
+        missing: Keys whose row is not as expected, or that are there and should not be.
+    """
+
+    def __init__(self, wall: Wall) -> None:
+        """Compute the rows; none is there yet."""
+        result = account(wall)
+        self._wall = wall.id
+        self._expected = {
+            f"{wall.id}/{p.profile}": _amounts(p, p.sections) for p in result.profiles
+        }
+        self._expected[wall.id] = _amounts(result, sum(p.sections for p in result.profiles)) | {
+            "profiles": len(result.profiles),
+            "mode": wall.settings.mode,
+            "crews": wall.settings.crews,
+            "material": wall.settings.material,
+        }
+        self.profiles = len(result.profiles)
+        self.missing = set(self._expected)
+
+    def concerns(self, key: str) -> bool:
+        """Whether a row is of this wall."""
+        return key == self._wall or key.startswith(f"{self._wall}/")
+
+    def take(self, key: str, row: Record | None) -> None:
+        """Note the latest row of a key; None if it was removed."""
+        expected = self._expected.get(key)
+        if expected is None:
+            right = row is None
+        else:
+            right = (
+                row is not None and row["state"] == "COMPLETE" and expected.items() <= row.items()
+            )
+        if right:
+            self.missing.discard(key)
+        else:
+            self.missing.add(key)
+
+    @property
+    def built(self) -> int:
+        """How many profiles are built."""
+        return len(self._expected.keys() - self.missing - {self._wall})
+
+    def what_is_missing(self) -> str:
+        """For people: what is not built yet, and what should be gone."""
+        keys = self.missing - {self._wall}
+        due = {int(key.rpartition("/")[2]) for key in keys & self._expected.keys()}
+        extra = sorted(keys - self._expected.keys())
+        parts = [f"missing: profile {listed(due)}"] if due else []
+        if extra:
+            parts.append(f"to be withdrawn: {', '.join(extra[:5])}")
+        return "; ".join(parts) or "missing: the wall's totals"
+
+
+def _amounts(totals: Any, sections: int) -> dict[str, Any]:
+    return {
+        "sections": sections, "days": totals.days, "ice": totals.ice, "cost": totals.cost,
+    }  # fmt: skip
+
+
+def listed(numbers: Iterable[int], most: int = 10) -> str:
+    """Numbers for people, the first few of them."""
+    found = sorted(numbers)
+    rest = f" and {len(found) - most:,} more" if len(found) > most else ""
+    return ", ".join(map(str, found[:most])) + rest

@@ -1,0 +1,96 @@
+"""Names of application versions, and what a worker is not handed."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from faust.types import TP
+
+from streams import versions
+from streams.batching.transport import BatchConsumer
+from streams.broker import ClientError
+from streams.pipeline import Pipeline
+from streams.settings import Settings
+from streams.topics import Topics
+
+SETTINGS = Settings(bootstrap_servers="x", registry_url="x", app_version=2)
+
+
+def names(settings: Settings, of: str) -> set[str]:
+    return {topic.name for topic in getattr(Topics.of(settings), of)}
+
+
+def test_a_version_has_its_own_topics_between_the_stages_and_the_same_at_both_ends():
+    first = SETTINGS.model_copy(update={"app_version": 1})
+    assert names(SETTINGS, "inputs") == names(first, "inputs")
+    assert names(SETTINGS, "outputs") == names(first, "outputs")
+    assert names(first, "transit") & names(SETTINGS, "transit") == set()
+    assert "wall.accepted" in names(first, "transit")
+    assert "wall.v2.accepted" in names(SETTINGS, "transit")
+    assert "thewall-v2-ledger-changelog" in names(SETTINGS, "changelogs")
+
+
+def test_a_shadow_publishes_beside_the_final_topics():
+    shadow = SETTINGS.model_copy(update={"shadow": True})
+    assert names(shadow, "transit") == names(SETTINGS, "transit")
+    assert names(shadow, "outputs") == {
+        f"wall.v2.{name}" for name in ("daily", "overview", "simulation.events", "dead-letters")
+    }
+
+
+def test_every_topic_is_of_the_version_that_it_is_named_after(monkeypatch):
+    first = SETTINGS.model_copy(update={"app_version": 1})
+    shadow = SETTINGS.model_copy(update={"shadow": True})
+    there = {topic.name: 8 for s in (first, shadow) for topic in Topics.of(s).all()}
+    monkeypatch.setattr(versions, "partitions_there", lambda _: there | {"wall.v3": 1, "v2.x": 1})
+    found = {version: set(names) for version, names in versions.topics_by_version(first).items()}
+    assert found == {
+        1: names(first, "transit") | names(first, "changelogs"),
+        2: names(shadow, "transit") | names(shadow, "outputs") | names(shadow, "changelogs"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "recorded", "runs"),
+    [(0, None, 1), (0, 3, 3), (2, None, 2), (3, 3, 3), (2, 3, None), (4, 3, None)],
+)
+def test_a_worker_runs_the_current_version_or_none(monkeypatch, given, recorded, runs):
+    monkeypatch.setattr(versions, "recorded_version", lambda _: recorded)
+    settings = SETTINGS.model_copy(update={"app_version": given})
+    if runs is None:
+        with pytest.raises(ClientError, match="has switched to version 3"):
+            versions.version_to_run(settings)
+    else:
+        assert versions.version_to_run(settings).version == runs
+
+
+def test_plans_of_a_newer_application_version_are_newer():
+    first, second = (Pipeline(None, None, version) for version in (1, 2))
+    assert first.plan_version(7) == 7
+    assert first.plan_version(10**12) < second.plan_version(0) < second.plan_version(1)
+    assert Pipeline(None, None, 4095).plan_version(10**12) < 2**53
+
+
+def test_settings_go_to_another_process_by_its_environment(monkeypatch):
+    given = SETTINGS.model_copy(update={"read_until": {"wall.walls": [1, 2]}, "shadow": True})
+    for name, value in given.environment().items():
+        monkeypatch.setenv(name, value)
+    assert Settings() == given
+    assert json.loads(given.environment()["THEWALL_READ_UNTIL"]) == {"wall.walls": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("fetched", "handed_over", "reached"),
+    [
+        ([3, 4], [3, 4], 4),
+        ([3, 4, 7], [3, 4], 5),  # compaction took 5, and the app reads up to 6
+        ([6, 7], [], 5),
+    ],
+)
+def test_nothing_is_read_from_the_offset_on_up_to_which_an_app_reads(fetched, handed_over, reached):
+    consumer = object.__new__(BatchConsumer)
+    consumer.app = SimpleNamespace(read_until={("t", 0): 6})
+    records, offset = consumer._before_end(TP("t", 0), [SimpleNamespace(offset=n) for n in fetched])
+    assert ([record.offset for record in records], offset) == (handed_over, reached)

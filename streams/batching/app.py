@@ -140,7 +140,9 @@ class BatchApp(faust.App):
             partitions=partitions,
             key_type=bytes,
             value_type=bytes,
-            recovery_buffer_size=1,
+            # Fetches, each of many rows. Not 1: for that, Faust goes on reading the changelog when
+            # recovery is over, and our own rows of a moment ago would replace those of now.
+            recovery_buffer_size=2,
         )
         table.directory = self._directory
         self.tables.add(table)

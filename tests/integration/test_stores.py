@@ -6,7 +6,6 @@ import json
 from random import Random
 
 import pytest
-from confluent_kafka.admin import OffsetSpec
 
 from streams.replay import Replay
 from tests.integration.conftest import free_port, run_thewall, running_worker, thewall
@@ -26,8 +25,7 @@ def on_disk(settings):
 
 def changelog_rows(client) -> int:
     """Messages that were ever written to the tables' changelogs."""
-    replay = Replay(client)
-    return sum(replay._offsets(client.topics.changelogs, OffsetSpec.latest()).values())
+    return sum(Replay(client).group.ends(client.topics.changelogs).values())
 
 
 def recovered_rows(worker) -> int:

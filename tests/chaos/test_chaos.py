@@ -1,4 +1,4 @@
-"""A short run of the fault harness, one fault of each kind; `make chaos` makes it as long as asked."""
+"""A short run of the fault harness; `make chaos` makes it as long as asked."""
 
 from __future__ import annotations
 

@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 FETCH_MAX_WAIT_MS = 20
 
 
-def _as_parsed(_fetched: PartitionRecords, _tp: TP, record: Record) -> Record:
-    return record
-
-
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that fetches, with a wait that suits a pipeline of several stages.
 
@@ -44,6 +40,25 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """
 
     member_in: int | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Of the last fetch, by partition: the position it was read from, and the one it led to.
+        self.starts: dict[Any, int] = {}
+        self.ends: dict[Any, int] = {}
+        super().__init__(*args, **kwargs)
+
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
+        max_records: int | None = None,
+    ) -> Any:
+        self.starts.clear()
+        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        assignment = consumer._subscription.subscription.assignment  # noqa: SLF001
+        self.ends = {tp: assignment.state_value(tp)._position for tp in records}  # noqa: SLF001
+        return records
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         self.member_in = None
@@ -59,7 +74,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         # aiokafka copies each record into a frozen dataclass, which costs more than all else it
         # does with it. What its parser has made is all that is read here.
-        PartitionRecords._consumer_record = _as_parsed  # noqa: SLF001 - no setting for it
+        starts = self.starts
+
+        def as_parsed(fetched: PartitionRecords, tp: TP, record: Record) -> Record:
+            starts.setdefault(tp, fetched.next_fetch_offset)
+            return record
+
+        PartitionRecords._consumer_record = as_parsed  # noqa: SLF001 - no setting for it
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001 - Faust has no setting for it
         return consumer
@@ -76,7 +97,11 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._done: dict[TP, int] = {}
         self._seeks = 0
+        self._seeking = 0
         self._fetched_across_seek = False
+        # Where the next batch of a partition has to begin: where the last one ended, or where we
+        # have sought to.
+        self._next: dict[TP, int] = {}
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
@@ -89,7 +114,18 @@ class BatchConsumer(driver.Consumer):
         it and dropped would never be read again.
         """
         self._seeks += 1
-        await super().perform_seek()
+        self._seeking += 1
+        try:
+            await super().perform_seek()
+            await self._seek_uncommitted()
+            self._next.update(
+                (tp, offset) for tp, offset in self._committed_offset.items() if offset
+            )
+        finally:
+            self._seeking -= 1
+            self._seeks += 1
+
+    async def _seek_uncommitted(self) -> None:
         uncommitted = [
             tp
             for tp in self.assignment()
@@ -98,7 +134,7 @@ class BatchConsumer(driver.Consumer):
         if uncommitted:
             earliest = await self.earliest_offsets(*uncommitted)
             await self.seek_wait({tp: offset or 0 for tp, offset in earliest.items()})
-        self._seeks += 1
+            self._next.update((tp, offset or 0) for tp, offset in earliest.items())
 
     async def _getmany(
         self,
@@ -107,7 +143,7 @@ class BatchConsumer(driver.Consumer):
     ) -> Any:
         seeks = self._seeks
         records = await super()._getmany(active_partitions, timeout)
-        self._fetched_across_seek = seeks != self._seeks
+        self._fetched_across_seek = seeks != self._seeks or self._seeking > 0
         return records
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
@@ -126,12 +162,22 @@ class BatchConsumer(driver.Consumer):
             # records between the committed offset and these would be passed over. Seek again.
             await self.perform_seek()
             return
+        thread = cast("BatchConsumerThread", self._thread)
+        ends = thread.ends
+        if not all(
+            self._is_changelog_tp(tp) or self._next.get(tp) == thread.starts.get(tp)
+            for tp in records
+        ):
+            # Something was fetched, moved the position on, and was dropped: read it again.
+            await self.perform_seek()
+            return
         for tp, fetched in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
             if active is None or tp in active or tp in self._buffered_partitions:
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                 yield tp, self._to_batch(tp, fetched)
+                self._next[tp] = ends[tp]
 
     def _before_end(self, tp: TP, fetched: list[Any]) -> tuple[list[Any], int]:
         """The records before the offset that the app reads up to, and the offset they reach."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -224,12 +225,13 @@ class Cluster:
         """When the first profile after some offsets came to its topic, by the broker's clock."""
         return min(m.timestamp()[1] for m in self.read(self.topics.profiles.name, since))
 
-    def audited(self, of: str) -> int:
-        """Sections that the audit topic says were completed, of walls with a label."""
+    def audited(self, of: str) -> Counter[bytes]:
+        """How often the audit topic says that a section was completed, of walls with a label."""
         header, prefix = self.wire.header("SectionCompleted"), of.encode()
-        return sum(
-            message.value().startswith(header) and message.key().startswith(prefix)
+        return Counter(
+            message.key()
             for message in self.read(self.topics.events.name)
+            if message.value().startswith(header) and message.key().startswith(prefix)
         )
 
     def delete(self) -> None:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.environments import PEERS, python_with
+from bench.environments import PEERS, java_command, python_with
 from bench.wire import ROOT
 from streams.devstack.stack import _free_port as free_port
 
@@ -125,6 +125,12 @@ def _python_peer(name: str) -> Callable[[int], list[str]]:
     return command
 
 
+def _kafka_streams(_threads: int) -> list[str]:
+    command = java_command(PEERS / "kafka_streams", heap_mb=2048)
+    # Two cores and a throughput that counts: the parallel collector; the heap is there at once.
+    return [command[0], "-XX:+UseParallelGC", "-Xms1g", *command[1:], "peer.Main", str(ROOT)]
+
+
 OURS = Engine(
     "pipeline",
     "The Wall: record batches on Faust",
@@ -135,4 +141,10 @@ PLAIN = Engine(
     "confluent-kafka loop: batches of 10,000, linger 20 ms, lz4, commit each second",
     _python_peer("plain"),
 )
-ENGINES = {engine.name: engine for engine in (OURS, PLAIN)}
+KAFKA_STREAMS = Engine(
+    "kafka_streams",
+    "Kafka Streams: at least once, cached stores, linger 20 ms, lz4",
+    _kafka_streams,
+    processes=False,
+)
+ENGINES = {engine.name: engine for engine in (OURS, PLAIN, KAFKA_STREAMS)}

@@ -37,6 +37,7 @@ class Timed:
         partitions: Partitions of every topic.
         sections: Sections of the timed part, finished ones included.
         seconds: From the first profile on its topic to the last expected row on its own.
+        done_again: Audit events beyond one a section: work that was delivered again.
     """
 
     engine: str
@@ -44,6 +45,7 @@ class Timed:
     partitions: int
     sections: int
     seconds: float
+    done_again: int
 
     @property
     def rate(self) -> float:
@@ -67,8 +69,8 @@ def measure(
 ) -> Timed:
     """Time an engine.
 
-    All settings are on their topic before the engine starts, and are read together with the
-    warm-up, so that no profile of the timed part is planned twice. The clock is the broker's: it
+    All settings are on their topic before the engine starts, and on the log of their wall before
+    any profile is: no engine plans a profile twice. The clock is the broker's: it
     stamps the first timed profile and every row as they are appended, which is when they can be
     read, so that no reader takes from the engine's share of the machine.
 
@@ -83,6 +85,7 @@ def measure(
     follower = Follower(cluster)
     try:
         cluster.wait_for_members(parallel, running.alive, START_S)
+        _wait_for_settings(cluster, warm.walls + timed.walls, running)
         cluster.put_profiles(warm.each())
         follower.wait_for(warm.walls, running.alive, _deadline_s(warm))
         _check(cluster, warm, running)
@@ -92,11 +95,20 @@ def measure(
         follower.wait_for(warm.walls + timed.walls, running.alive, _deadline_s(timed))
         rows = _check(cluster, timed, running)
         seconds = (rows.last_ms - cluster.first_profile_ms(before)) / 1000
-        return Timed(engine.name, parallel, partitions, timed.sections, seconds)
+        again = cluster.audited(timed.label).total() - timed.expected.unfinished
+        return Timed(engine.name, parallel, partitions, timed.sections, seconds, again)
     finally:
         follower.close()
         running.stop()
         cluster.delete()
+
+
+def _wait_for_settings(cluster: Cluster, count: int, running: Running) -> None:
+    def accepted() -> bool:
+        running.alive()
+        return cluster.count(cluster.topics.accepted.name) >= count
+
+    wait_until(accepted, START_S, f"settings of {count} walls on the log")
 
 
 def _deadline_s(workload: Workload) -> float:
@@ -120,7 +132,7 @@ def _check(cluster: Cluster, workload: Workload, running: Running) -> Rows:
         rows = cluster.rows(workload.label)
     _compare("daily rows", rows.daily, expected.daily)
     _compare("overview rows", rows.overview, expected.overview)
-    audited = cluster.audited(workload.label)
+    audited = len(cluster.audited(workload.label))
     if audited != expected.unfinished:
         raise Wrong(f"{audited} sections completed on the audit topic, not {expected.unfinished}")
     return rows

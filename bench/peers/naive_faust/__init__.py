@@ -1,0 +1,1 @@
+"""Peer in Faust as everyone writes it: a record at a time."""

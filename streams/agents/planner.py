@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from streams.batching import Record as KafkaRecord
     from streams.pipeline import Pipeline
 
-# Sections in a batch: enough to fold a large wall at once, few enough for memory to stay small.
-SECTIONS_A_BATCH = 200_000
+# Sections in a batch: few enough for the crews to begin while the planner goes on. Of one wall many
+# more, because a pool's later profiles are planned again after every batch.
+SECTIONS_A_BATCH = 20_000
+SECTIONS_OF_A_WALL = 200_000
 
 NO_TASKS = ProfilePlan(0)
 SETTINGS = 0  # stands for a wall's settings where a profile number is expected
@@ -140,11 +142,12 @@ def _send_plans(
             ),
         )  # fmt: skip
         metrics.SECTIONS_PLANNED.inc(len(tasks))
-    for crew, day in plans.relieved.items():
-        order = {"wall": wall, "crew": crew, "version": version, "day": day}
-        outcome.messages.append(
-            pipeline.message(topics.build_commands, f"{wall}/{crew}", "RelieveCrew", order)
-        )
+    encode_relief = pipeline.codecs["RelieveCrew"].encoder("crew", "day")
+    outcome.messages.add(
+        topics.build_commands.name,
+        [f"{wall}/{crew}".encode() for crew in plans.relieved],
+        encode_relief({"wall": wall, "version": version}, plans.relieved, plans.relieved.values()),
+    )
 
 
 def _settings(wall: str, rows: Rows, pipeline: Pipeline) -> tuple[Settings, int]:
@@ -162,7 +165,12 @@ def register(app: BatchApp, table: BatchTable, pipeline: Pipeline) -> None:
     def sections(record: KafkaRecord) -> int:
         return len(record.value or b"")
 
-    @app.batch_agent(pipeline.topics.accepted.name, weight=sections, limit=SECTIONS_A_BATCH)
+    @app.batch_agent(
+        pipeline.topics.accepted.name,
+        weight=sections,
+        limit=SECTIONS_A_BATCH,
+        limit_of_key=SECTIONS_OF_A_WALL,
+    )
     async def planner(batches: Batches) -> None:
         async for batch in batches:
             rows = table.rows(batch.partition)

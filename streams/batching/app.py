@@ -149,7 +149,11 @@ class BatchApp(faust.App):
         return table
 
     def batch_agent(
-        self, *topics: str, weight: Callable[[Record], int] | None = None, limit: int = 0
+        self,
+        *topics: str,
+        weight: Callable[[Record], int] | None = None,
+        limit: int = 0,
+        limit_of_key: int = 0,
     ) -> Callable[[Callable[[Batches], Awaitable[None]]], Any]:
         """Make a function over batches the agent of these topics.
 
@@ -159,7 +163,9 @@ class BatchApp(faust.App):
         Args:
             topics: Names of the topics that the agent reads.
             weight: Weight of a record; without it, batches come as they were fetched.
-            limit: Batches are cut so that none weighs more, unless it is a single record.
+            limit: Batches are cut between records of different keys so that none weighs more.
+            limit_of_key: Batches are cut between any records so that none weighs more, unless it
+                is a single record.
         """
         self._sources += topics
         channel = self.topic(*topics, key_serializer="raw", value_serializer="raw", acks=True)
@@ -167,7 +173,7 @@ class BatchApp(faust.App):
         def decorate(work: Callable[[Batches], Awaitable[None]]) -> Any:
             async def agent(stream: StreamT[Any]) -> None:
                 try:
-                    await work(Batches(self, work.__name__, stream, weight, limit))
+                    await work(Batches(self, work.__name__, stream, weight, limit, limit_of_key))
                 except Exception as error:  # noqa: BLE001 - ends the worker
                     die(f"agent {work.__name__} failed", error)
 

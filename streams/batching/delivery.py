@@ -86,13 +86,15 @@ class Batches:
         stream: StreamT[Any],
         weight: Callable[[Record], int] | None = None,
         limit: int = 0,
+        limit_of_key: int = 0,
     ) -> None:
-        """Read an agent's stream of record batches, cut to a limit of weight."""
+        """Read an agent's stream of record batches, cut as `BatchApp.batch_agent` says."""
         self.app = app
         self.name = name
         self._stream = stream
         self._weight = weight
         self._limit = limit
+        self._limit_of_key = limit_of_key
         self._under_way: deque[asyncio.Task[None]] = deque()
 
     async def __aiter__(self) -> AsyncIterator[Batch]:
@@ -111,7 +113,9 @@ class Batches:
         start, sum_of_weights = 0, 0
         for index, record in enumerate(records):
             weight = self._weight(record)
-            if index > start and sum_of_weights + weight > self._limit:
+            same_key = index > start and record.key == records[index - 1].key
+            limit = self._limit_of_key if same_key else self._limit
+            if index > start and sum_of_weights + weight > limit:
                 yield records[start:index]
                 start, sum_of_weights = index, 0
             sum_of_weights += weight

@@ -155,3 +155,19 @@ def test_rows_are_saved_only_by_a_commit_of_the_generation_that_wrote_them(store
         assert store.partition(0).offset == -1
     faust_store.checkpoint()(7)
     assert store.partition(0).offset == 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "sizes"),
+    [
+        ("abcdef", [2, 2, 2]),
+        ("aaaaaa", [4, 2]),
+        ("aaaabb", [4, 2]),
+        ("abbbbb", [4, 2]),
+        ("a", [1]),
+    ],
+)
+def test_batches_are_cut_between_keys_first_and_within_a_key_later(keys, sizes):
+    records = [SimpleNamespace(key=key, value=b"x") for key in keys]
+    batches = Batches(None, "planner", None, lambda record: len(record.value), 2, 4)
+    assert [len(cut) for cut in batches._cut(records)] == sizes

@@ -123,9 +123,7 @@ class Loop:
     def _intake(self, batch: list[Message]) -> None:
         for message in batch:
             name, submitted = self.wire.decode(message.value())
-            accept = (
-                stages.accept_profile if name == "ProfileSubmitted" else stages.accept_settings
-            )
+            accept = stages.accept_profile if name == "ProfileSubmitted" else stages.accept_settings
             self._send(accept(submitted, message.partition(), message.offset()))
 
     def _planner(self, batch: list[Message], rows: dict[str, Record], _: int) -> set[str]:

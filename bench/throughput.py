@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.cluster import Cluster, Follower, wait_until
-from bench.workload import Workload
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.cluster import Rows
     from bench.engines import Engine, Running
+    from bench.workload import Workload
     from streams.devstack import Running as Addresses
 
 START_S = 120

@@ -1,1 +1,1 @@
-"""The same job written with other engines: one folder each, none imports the project's `streams`."""
+"""The same job with other engines: one folder each; none imports the project's `streams`."""

@@ -1,1 +1,0 @@
-"""Peer in Faust as everyone writes it: a record at a time."""

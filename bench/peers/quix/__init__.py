@@ -1,1 +1,0 @@
-"""Peer in Quix Streams."""

@@ -1,0 +1,1 @@
+"""How fast the pipeline is, beside four other programs of the same job: `make bench`."""

@@ -1,0 +1,1 @@
+"""What the Python peers have in common: the job itself, without any engine."""

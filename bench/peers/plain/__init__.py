@@ -1,0 +1,1 @@
+"""Peer without a framework: confluent-kafka, dictionaries, batches."""

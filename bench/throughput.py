@@ -1,0 +1,152 @@
+"""One engine on one workload: started, warmed up, checked, timed, checked again."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.cluster import Cluster, Follower, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.cluster import Rows
+    from bench.engines import Engine, Running
+    from bench.workload import Workload
+    from streams.devstack import Running as Addresses
+
+START_S = 120
+SETTLE_S = 2.0
+_numbers = itertools.count(1)
+
+
+class Wrong(RuntimeError):
+    """An engine did not come to the rows of the domain; the message says which are not equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """The outcome of a run.
+
+    Attributes:
+        engine: Name of the engine.
+        parallel: Processes or threads.
+        partitions: Partitions of every topic.
+        sections: Sections of the timed part, finished ones included.
+        seconds: From the first profile on its topic to the last expected row on its own.
+        done_again: Audit events beyond one a section: work that was delivered again.
+    """
+
+    engine: str
+    parallel: int
+    partitions: int
+    sections: int
+    seconds: float
+    done_again: int
+
+    @property
+    def rate(self) -> float:
+        """Sections a second."""
+        return self.sections / self.seconds
+
+
+def new_prefix(name: str) -> str:
+    """A prefix that no other run has."""
+    return f"b{os.getpid()}-{next(_numbers)}-{name}"
+
+
+def measure(
+    stack: Addresses,
+    engine: Engine,
+    parallel: int,
+    warm: Workload,
+    timed: Workload,
+    directory: Path,
+    partitions: int = 8,
+) -> Timed:
+    """Time an engine.
+
+    All settings are on their topic before the engine starts, and on the log of their wall before
+    any profile is: no engine plans a profile twice. The clock is the broker's: it
+    stamps the first timed profile and every row as they are appended, which is when they can be
+    read, so that no reader takes from the engine's share of the machine.
+
+    Raises:
+        Wrong: The rows are not those of the domain.
+        Stuck: It did not end in time.
+    """
+    cluster = Cluster(stack, new_prefix(engine.name), partitions)
+    cluster.put_settings(warm)
+    cluster.put_settings(timed)
+    running = engine.start(cluster, parallel, directory)
+    follower = Follower(cluster)
+    try:
+        cluster.wait_for_members(parallel, running.alive, START_S)
+        _wait_for_settings(cluster, warm.walls + timed.walls, running)
+        cluster.put_profiles(warm.each())
+        follower.wait_for(warm.walls, running.alive, _deadline_s(warm))
+        _check(cluster, warm, running)
+        time.sleep(SETTLE_S)
+        before = cluster.ends(cluster.topics.profiles.name)
+        cluster.put_profiles(timed.each())
+        follower.wait_for(warm.walls + timed.walls, running.alive, _deadline_s(timed))
+        rows = _check(cluster, timed, running)
+        seconds = (rows.last_ms - cluster.first_profile_ms(before)) / 1000
+        again = cluster.audited(timed.label).total() - timed.expected.unfinished
+        return Timed(engine.name, parallel, partitions, timed.sections, seconds, again)
+    finally:
+        follower.close()
+        running.stop()
+        cluster.delete()
+
+
+def _wait_for_settings(cluster: Cluster, count: int, running: Running) -> None:
+    def accepted() -> bool:
+        running.alive()
+        return cluster.count(cluster.topics.accepted.name) >= count
+
+    wait_until(accepted, START_S, f"settings of {count} walls on the log")
+
+
+def _deadline_s(workload: Workload) -> float:
+    return 60 + workload.sections / 500
+
+
+def _check(cluster: Cluster, workload: Workload, running: Running) -> Rows:
+    """The rows of a workload, once all are there; they have to be those of the domain."""
+    expected = workload.expected
+    least = len(expected.daily)
+    wait_until(
+        lambda: running.alive() or cluster.count(cluster.topics.daily.name) >= least,
+        60,
+        f"{least} daily rows",
+    )
+    rows = cluster.rows(workload.label)
+    for _ in range(20):
+        if rows.daily.keys() >= expected.daily.keys():
+            break
+        time.sleep(0.5)  # the overview was ahead of the last daily rows
+        rows = cluster.rows(workload.label)
+    _compare("daily rows", rows.daily, expected.daily)
+    _compare("overview rows", rows.overview, expected.overview)
+    audited = len(cluster.audited(workload.label))
+    if audited != expected.unfinished:
+        raise Wrong(f"{audited} sections completed on the audit topic, not {expected.unfinished}")
+    return rows
+
+
+def _compare(
+    what: str, found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]
+) -> None:
+    if found == expected:
+        return
+    missing = [key for key in expected if key not in found]
+    extra = [key for key in found if key not in expected]
+    unequal = [key for key in expected if key in found and found[key] != expected[key]]
+    raise Wrong(
+        f"{what}: {len(missing)} are missing {missing[:3]}, {len(extra)} too many {extra[:3]}, "
+        f"{len(unequal)} not equal {[(k, found[k], expected[k]) for k in unequal[:3]]}"
+    )

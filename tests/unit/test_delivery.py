@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from asyncio import Event
 from types import SimpleNamespace
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from faust.transport.drivers import aiokafka as driver
@@ -171,3 +172,30 @@ def test_batches_are_cut_between_keys_first_and_within_a_key_later(keys, sizes):
     records = [SimpleNamespace(key=key, value=b"x") for key in keys]
     batches = Batches(None, "planner", None, lambda record: len(record.value), 2, 4)
     assert [len(cut) for cut in batches._cut(records)] == sizes
+
+
+@pytest.mark.parametrize(
+    ("starts", "seeks"),
+    [
+        pytest.param((10, 13), 0, id="one after the other"),
+        pytest.param((10, 20), 1, id="something in between was fetched and dropped"),
+        pytest.param((20, 23), 2, id="from the start"),
+    ],
+)
+async def test_a_batch_that_does_not_begin_where_the_last_one_ended_is_read_again(starts, seeks):
+    tp = TP("in", 0)
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer.__dict__.update(
+        app=SimpleNamespace(consumer_generation_id=1, monitor=Mock()),
+        _thread=SimpleNamespace(starts={}, ends={}), _next={tp: 10}, _fetched_across_seek=False,
+        flow_active=True, highwater=lambda _: 99, _is_changelog_tp=lambda _: False,
+        perform_seek=AsyncMock(), _stopped=Event(), _crashed=Event(),
+        _to_batch=lambda _, fetched: fetched,
+    )  # fmt: skip
+    yielded = []
+    for start in starts:
+        consumer._thread.starts[tp], consumer._thread.ends[tp] = start, start + 3
+        consumer._wait_next_records = AsyncMock(return_value=({tp: [start]}, {tp}))
+        yielded += [fetched async for _, fetched in consumer.getmany(1.0)]
+    assert consumer.perform_seek.await_count == seeks
+    assert len(yielded) == 2 - seeks

@@ -51,6 +51,7 @@ def create_app(settings: Settings) -> BatchApp:
             # Shorter than the session: a worker that was stopped, and has lost its partitions
             # meanwhile, must not wake up and send what it held.
             {"message.timeout.ms": int(settings.session_timeout_s * 900)},
+            longest_sleep_s=settings.session_timeout_s * 0.8,
         ),
         on_batch=metrics.count_batch,
         on_recovered=metrics.count_recovered,

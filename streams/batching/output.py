@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, Producer
 from mode import Service
 
+from streams.batching.delivery import die
 from streams.batching.records import Column, Message, Messages
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ log = logging.getLogger(__name__)
 __all__ = ["LostMessage", "Message", "Output"]
 
 FLUSH_TIMEOUT_S = 60.0
+PULSE_S = 0.1
 
 
 class LostMessage(RuntimeError):
@@ -43,12 +47,20 @@ class _Delivery:
 class Output(Service):
     """Sends messages in rounds, in the order in which they were handed over."""
 
-    def __init__(self, bootstrap_servers: str, config: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        config: Mapping[str, Any] | None = None,
+        longest_sleep_s: float = 24.0,
+    ) -> None:
         """Prepare to send; nothing is connected before the service starts.
 
         Args:
             bootstrap_servers: Kafka brokers as host:port,…
             config: librdkafka settings that replace or join ours.
+            longest_sleep_s: A process that was stopped for longer, in seconds, ends when it wakes
+                up, instead of sending what it held: others have its partitions by then. Below the
+                session timeout of the consumer group.
         """
         super().__init__()
         self._config: dict[str, Any] = {
@@ -73,10 +85,26 @@ class Output(Service):
         self._wake = asyncio.Event()
         self._failure: KafkaError | None = None
         self._producer: Producer | None = None
+        self._longest_sleep_s = longest_sleep_s
+        self._awake_at = time.monotonic()
 
     async def on_start(self) -> None:
         """Connect."""
         self._producer = Producer(self._config, logger=log)
+        self._awake_at = time.monotonic()
+        Thread(target=self._pulse, name="pulse", daemon=True).start()
+
+    def _pulse(self) -> None:
+        while not self.should_stop:
+            self.check_awake()
+            self._awake_at = time.monotonic()
+            time.sleep(PULSE_S)
+
+    def check_awake(self) -> None:
+        """End the process if it has been stopped for too long."""
+        slept = time.monotonic() - self._awake_at
+        if slept > self._longest_sleep_s:
+            die("woke up too late", LostMessage(f"stopped for {slept:.1f} s"))
 
     async def send(self, *phases: Messages) -> None:
         """Send messages and wait until the broker has acknowledged them.
@@ -125,6 +153,7 @@ class Output(Service):
             raise LostMessage("the output has not started")
         produce, failed = producer.produce, self._on_failure
         for topic, keys, values, partition in columns:
+            self.check_awake()
             for key, value in zip(keys, values, strict=True):
                 while True:
                     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from unittest.mock import Mock
 
 from streams.batching import Message, Messages, Output
 
@@ -27,3 +28,20 @@ async def test_no_phase_overtakes_the_same_phase_of_a_delivery_before(monkeypatc
         )
     assert [key for key in sent if key.endswith(b"2")] == [b"a2", b"b2"]
     assert [key for key in sent if key.endswith(b"3")] == [b"a3", b"b3", b"c3"]
+
+
+async def test_a_worker_that_was_stopped_for_longer_than_its_session_ends_before_it_sends(
+    monkeypatch,
+):
+    died: list[str] = []
+    monkeypatch.setattr("streams.batching.output.die", lambda what, _: died.append(what))
+    monkeypatch.setattr("streams.batching.output.PULSE_S", 3600)
+    output = Output("none", longest_sleep_s=5)
+    output._producer = Mock()
+    output._producer.flush.return_value = 0
+    output._send_round(Messages(Message("t", b"k", b"v")).columns)
+    assert died == []
+    output._awake_at -= 6
+    output._producer.produce.side_effect = lambda *_: died.append("sent")
+    output._send_round(Messages(Message("t", b"k", b"v")).columns)
+    assert died == ["woke up too late", "sent"]  # it is dead by then

@@ -42,9 +42,10 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     member_in: int | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # Of the last fetch, by partition: the position it was read from, and the one it led to.
-        self.starts: dict[Any, int] = {}
-        self.ends: dict[Any, int] = {}
+        # By partition: where what was fetched so far ends, and where what was before the last
+        # fetch ended. Not the offsets of the records: compaction leaves gaps between them.
+        self.ends: dict[TP, int] = {}
+        self.starts: dict[TP, int | None] = {}
         super().__init__(*args, **kwargs)
 
     async def _fetch_records(
@@ -54,10 +55,10 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
         max_records: int | None = None,
     ) -> Any:
-        self.starts.clear()
         records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         assignment = consumer._subscription.subscription.assignment  # noqa: SLF001
-        self.ends = {tp: assignment.state_value(tp)._position for tp in records}  # noqa: SLF001
+        self.starts = {tp: self.ends.get(tp) for tp in records}
+        self.ends.update((tp, assignment.state_value(tp)._position) for tp in records)  # noqa: SLF001
         return records
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
@@ -74,10 +75,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
         # aiokafka copies each record into a frozen dataclass, which costs more than all else it
         # does with it. What its parser has made is all that is read here.
-        starts = self.starts
-
-        def as_parsed(fetched: PartitionRecords, tp: TP, record: Record) -> Record:
-            starts.setdefault(tp, fetched.next_fetch_offset)
+        def as_parsed(_fetched: PartitionRecords, _tp: TP, record: Record) -> Record:
             return record
 
         PartitionRecords._consumer_record = as_parsed  # noqa: SLF001 - no setting for it
@@ -118,9 +116,7 @@ class BatchConsumer(driver.Consumer):
         try:
             await super().perform_seek()
             await self._seek_uncommitted()
-            self._next.update(
-                (tp, offset) for tp, offset in self._committed_offset.items() if offset
-            )
+            self._sought({tp: offset for tp, offset in self._committed_offset.items() if offset})
         finally:
             self._seeking -= 1
             self._seeks += 1
@@ -133,8 +129,14 @@ class BatchConsumer(driver.Consumer):
         ]
         if uncommitted:
             earliest = await self.earliest_offsets(*uncommitted)
-            await self.seek_wait({tp: offset or 0 for tp, offset in earliest.items()})
-            self._next.update((tp, offset or 0) for tp, offset in earliest.items())
+            beginnings = {tp: offset or 0 for tp, offset in earliest.items()}
+            await self.seek_wait(beginnings)
+            self._sought(beginnings)
+
+    def _sought(self, offsets: Mapping[TP, int]) -> None:
+        """Begin at these; a fetch that this comes between is from across the seek, and dropped."""
+        self._next.update(offsets)
+        cast("BatchConsumerThread", self._thread).ends.update(offsets)
 
     async def _getmany(
         self,
@@ -163,7 +165,7 @@ class BatchConsumer(driver.Consumer):
             await self.perform_seek()
             return
         thread = cast("BatchConsumerThread", self._thread)
-        ends = thread.ends
+        ends = dict(thread.ends)
         if not all(
             self._is_changelog_tp(tp) or self._next.get(tp) == thread.starts.get(tp)
             for tp in records

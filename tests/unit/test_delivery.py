@@ -199,3 +199,27 @@ async def test_a_batch_that_does_not_begin_where_the_last_one_ended_is_read_agai
         yielded += [fetched async for _, fetched in consumer.getmany(1.0)]
     assert consumer.perform_seek.await_count == seeks
     assert len(yielded) == 2 - seeks
+
+
+async def test_record_batches_that_compaction_has_emptied_are_no_reason_to_read_again(monkeypatch):
+    tp, fetched = TP("in", 0), {TP("in", 0): ["record"]}
+    position = SimpleNamespace(_position=20)
+    client = SimpleNamespace(
+        _subscription=SimpleNamespace(
+            subscription=SimpleNamespace(assignment=SimpleNamespace(state_value=lambda _: position))
+        )
+    )
+    thread = BatchConsumerThread.__new__(BatchConsumerThread)
+    thread.starts, thread.ends = {}, {tp: 10}
+    monkeypatch.setattr(
+        driver.AIOKafkaConsumerThread,
+        "_fetch_records",
+        AsyncMock(side_effect=[fetched, {}, fetched]),
+    )
+    await thread._fetch_records(client, {tp})
+    assert (thread.starts, thread.ends) == ({tp: 10}, {tp: 20})
+    position._position = 30  # moved on by record batches without records
+    await thread._fetch_records(client, {tp})
+    position._position = 35
+    await thread._fetch_records(client, {tp})
+    assert (thread.starts, thread.ends) == ({tp: 20}, {tp: 35})

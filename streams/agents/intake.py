@@ -42,17 +42,7 @@ def _accept_one(
     is_profile = batch.topic == pipeline.topics.profiles.name
     key = _key_text(record.key, "wall id/profile number" if is_profile else "wall id")
     wall, profile = _split_profile_key(key) if is_profile else (checked_wall_id(key), 0)
-    row_codec = pipeline.codecs["IntakeRow"]
-    row_key = key.encode()
-    row_bytes = rows.get(row_key)
-    row = row_codec.decode(row_bytes) if row_bytes is not None else None
-    if row is not None and record.offset <= row["offset"]:
-        return None  # delivered again: a row is written only after its event was accepted
-    source = {"source_partition": batch.partition, "source_offset": record.offset}
-    if record.value is None and (row is None or not row["live"]):
-        raise BadRecord(
-            f"a tombstone for {key}, which is not there; only what was submitted can be withdrawn"
-        )
+    # Before the row is asked: what is wrong is wrong each time it is delivered.
     if is_profile:
         name = "ProfileAccepted"
         heights = None if record.value is None else _heights(record.value, wall, profile, pipeline)
@@ -66,7 +56,18 @@ def _accept_one(
             "crews": settings.crews,
             "material": settings.material,
         }
+    row_codec = pipeline.codecs["IntakeRow"]
+    row_key = key.encode()
+    row_bytes = rows.get(row_key)
+    row = row_codec.decode(row_bytes) if row_bytes is not None else None
+    if row is not None and record.offset <= row["offset"]:
+        return None  # delivered again: a row is written only after its event was accepted
+    if record.value is None and (row is None or not row["live"]):
+        raise BadRecord(
+            f"a tombstone for {key}, which is not there; only what was submitted can be withdrawn"
+        )
     rows.put(row_key, row_codec.encode({"offset": record.offset, "live": record.value is not None}))
+    source = {"source_partition": batch.partition, "source_offset": record.offset}
     return pipeline.message(pipeline.topics.accepted, wall, name, fields | source)
 
 

@@ -7,6 +7,7 @@ import pytest
 from streams.agents.crews import build
 from streams.agents.intake import accept
 from streams.agents.ledger import account
+from streams.agents.overview import add_up
 from streams.agents.planner import plan
 from streams.batching import RecordBatch, Rows
 from streams.batching.table import RowStore
@@ -80,6 +81,26 @@ def test_an_event_that_is_delivered_again_is_not_accepted_again(pipeline):
     assert list(intake(record).messages) == []
 
 
+def test_a_tombstone_for_what_is_not_there_is_a_dead_letter(pipeline):
+    intake = Stage(accept, pipeline.topics.profiles, pipeline)
+    event = {"wall": "w", "profile": 1, "heights": [1]}
+    intake((b"w/1", pipeline.codecs.encode("ProfileSubmitted", event)), (b"w/1", None))
+    outcome = intake((b"w/1", None), (b"w/2", None))
+    letters = intake.sent(outcome, pipeline.topics.dead_letters)
+    assert [letter["key"] for letter in letters] == [b"w/1", b"w/2"]
+    assert all("which is not there" in letter["reason"] for letter in letters)
+    assert intake.sent(outcome, pipeline.topics.accepted) == []
+
+
+def test_a_bad_record_is_a_dead_letter_also_when_a_later_one_of_its_key_was_accepted(pipeline):
+    intake = Stage(accept, pipeline.topics.profiles, pipeline)
+    event = {"wall": "w", "profile": 1, "heights": [1]}
+    records = [(b"w/1", b"bad"), (b"w/1", pipeline.codecs.encode("ProfileSubmitted", event))]
+    assert len(intake.sent(intake(*records), pipeline.topics.dead_letters)) == 1
+    intake.offset = 0
+    assert len(intake.sent(intake(*records), pipeline.topics.dead_letters)) == 1
+
+
 def test_with_a_crew_per_section_only_the_changed_profile_is_planned_again(pipeline):
     planner = Stage(plan, pipeline.topics.accepted, pipeline)
     first = planner(accepted(pipeline, 1, b"\x01", 0), accepted(pipeline, 2, b"\x02", 1))
@@ -97,8 +118,10 @@ def test_the_version_does_not_depend_on_how_the_log_is_cut_into_batches(pipeline
     events = [
         pool(pipeline, 2, 0),
         *(accepted(pipeline, n, bytes([n]), n) for n in (3, 1, 2)),
-        accepted(pipeline, 1, None, 4),
-        accepted(pipeline, 2, b"\x09\x09", 5),
+        accepted(pipeline, 3, b"\x03", 4),  # as it was
+        accepted(pipeline, 1, None, 5),
+        accepted(pipeline, 2, b"\x09\x09", 6),
+        pool(pipeline, 2, 7),  # as it was
     ]
     at_once = Stage(plan, pipeline.topics.accepted, pipeline)
     together = planned_versions(at_once, at_once(*events))
@@ -128,6 +151,22 @@ def test_crews_report_a_batch_once_per_profile_and_each_section_to_the_audit(pip
     reports = crews.sent(outcome, pipeline.topics.progress)
     assert [(r["profile"], r["sections"]) for r in reports] == [(1, [1, 2, 3]), (2, [1, 2, 3])]
     assert len(crews.sent(outcome, pipeline.topics.events)) == 6
+
+
+def test_totals_of_an_earlier_plan_do_not_replace_those_of_a_later_one(pipeline):
+    overview = Stage(add_up, pipeline.topics.totals, pipeline)
+
+    def totals(version, state, ice):
+        event = {
+            "wall": "w", "profile": 1, "version": version, "state": state, "withdrawn": False,
+            "mode": "crew-per-section", "crews": None, "material": "ice", "sections": 1,
+            "days": 1, "ice": ice, "cost": 0, "step_days": [1], "steps": [1],
+        }  # fmt: skip
+        return b"w", pipeline.codecs.encode("ProfileTotals", event)
+
+    complete = totals(2, "COMPLETE", 195)
+    outcome = overview(complete, totals(2, "BUILDING", 7), totals(1, "COMPLETE", 9))
+    assert [o["ice"] for o in overview.sent(outcome, pipeline.topics.overview)] == [195]
 
 
 class TestLedger:

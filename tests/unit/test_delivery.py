@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import Event
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import AsyncMock, Mock
 
 import pytest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from streams.batching import Message, Messages, Outcome, Output, delivery
+from streams.batching import BatchApp, Message, Messages, Outcome, Output, delivery
 from streams.batching.delivery import Batch, Batches
 from streams.batching.output import LostMessage
 from streams.batching.rocks import Changelog, RocksDirectory, RocksRowStore
@@ -89,6 +91,61 @@ async def test_a_row_whose_messages_are_lost_is_never_on_disk(store, monkeypatch
     await deliver(store, send_round, monkeypatch, happened)
     assert happened == ["died"]
     assert store.partition(0)._database.get(b"w/1") is None
+
+
+async def test_batches_are_acknowledged_in_order(monkeypatch):
+    sent = {"first": Event(), "second": Event()}
+    acknowledged: list[str] = []
+    output = SimpleNamespace(send=lambda name: sent[name].wait())
+    batches = Batches(SimpleNamespace(output=output), "ledger", None)
+    for name in sent:
+        await batches.deliver([name], lambda name=name: acknowledged.append(name))
+    sent["second"].set()
+    await asyncio.sleep(0)
+    assert acknowledged == []
+    sent["first"].set()
+    await asyncio.gather(*batches._under_way)
+    assert acknowledged == ["first", "second"]
+
+
+async def test_an_agent_with_a_bug_ends_the_worker(monkeypatch):
+    died: list[str] = []
+    monkeypatch.setattr("streams.batching.app.die", lambda what, _: died.append(what))
+    agents: list[Any] = []
+    app = SimpleNamespace(
+        _sources=[],
+        topic=lambda *_, **__: None,
+        agent=lambda *_, **__: lambda agent: agents.append(agent) or agent,
+    )
+
+    @BatchApp.batch_agent(app, "in")
+    async def ledger(_batches):
+        raise ZeroDivisionError
+
+    await agents[0](None)
+    assert died == ["agent ledger failed"]
+
+
+def test_the_pure_python_stream_of_faust_is_refused(monkeypatch):
+    monkeypatch.setattr("faust.streams._CStreamIterator", None)
+    with pytest.raises(RuntimeError, match="without its compiled extension"):
+        BatchApp("none", output=Mock())
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_an_acknowledgement_of_an_earlier_generation_is_not_heard(last):
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer._done, consumer._n_acked, consumer._unacked_messages = {}, 0, set()
+    consumer._waiting_for_ack = None
+    consumer.app = SimpleNamespace(consumer=consumer, consumer_generation_id=2)
+    tp = TP("in", 0)
+    for generation, done in ((1, None), (2, 42)):
+        message = Mock(acked=False, generation_id=generation, tp=tp, offset=41)
+        batch = Batch(
+            SimpleNamespace(app=consumer.app), message, [SimpleNamespace(offset=41)], last=last
+        )
+        batch._acknowledge()
+        assert consumer._new_offset(tp) == done
 
 
 async def test_a_batch_acknowledged_between_revocation_and_assignment_is_forgotten(monkeypatch):

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from unittest.mock import Mock
 
+import pytest
+from confluent_kafka import KafkaError
+
 from streams.batching import Message, Messages, Output
+from streams.batching.output import LostMessage
 
 
 async def test_no_phase_overtakes_the_same_phase_of_a_delivery_before(monkeypatch):
@@ -45,3 +49,20 @@ async def test_a_worker_that_was_stopped_for_longer_than_its_session_ends_before
     output._producer.produce.side_effect = lambda *_: died.append("sent")
     output._send_round(Messages(Message("t", b"k", b"v")).columns)
     assert died == ["woke up too late", "sent"]  # it is dead by then
+
+
+@pytest.mark.parametrize(
+    ("failure", "left", "error"),
+    [
+        pytest.param(KafkaError(KafkaError._MSG_TIMED_OUT), 0, "did not take", id="refused"),
+        pytest.param(None, 3, "3 messages were not acknowledged", id="not in time"),
+    ],
+)
+def test_a_message_that_is_not_acknowledged_is_lost(failure, left, error):
+    output = Output("none")
+    output._producer = Mock()
+    output._producer.flush.return_value = left
+    if failure is not None:
+        output._producer.flush.side_effect = lambda _: output._on_failure(failure, None) or 0
+    with pytest.raises(LostMessage, match=error):
+        output._send_round(Messages(Message("t", b"k", b"v")).columns)

@@ -1,0 +1,51 @@
+"""When a worker counts as stuck; that such a worker ends is seen on a broker."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.batching import watchdog
+from streams.batching.watchdog import Watchdog
+
+ONE, OTHER = ("in", 0), ("in", 1)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(watchdog.time, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def stuck(clock):
+    dog = Watchdog("none", "group", list, dict, patience_s=10)
+
+    def after(seconds, lagging, recovered=None):
+        clock[0] += seconds
+        return dog.stuck(lagging, recovered)
+
+    return after
+
+
+def test_lag_at_the_same_offset_for_longer_than_the_patience(stuck):
+    assert stuck(0, {ONE: 5, OTHER: 5}) == []
+    assert stuck(6, {ONE: 5, OTHER: 6}) == []
+    assert stuck(6, {ONE: 5, OTHER: 6}) == [ONE]
+
+
+def test_no_lag_is_no_reason_to_commit(stuck):
+    assert stuck(0, {ONE: 5}) == []
+    assert stuck(6, {}) == []
+    assert stuck(6, {ONE: 5}) == []
+
+
+def test_a_broker_that_does_not_answer_is_no_progress(stuck):
+    assert stuck(0, {ONE: 5}) == []
+    assert stuck(11, None) == [ONE]
+
+
+def test_recovery_is_progress(stuck):
+    assert stuck(0, {ONE: 5}, recovered={"changelog": 1}) == []
+    assert stuck(11, {ONE: 5}, recovered={"changelog": 2}) == []
+    assert stuck(11, {ONE: 5}, recovered={"changelog": 2}) == [ONE]

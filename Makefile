@@ -19,19 +19,19 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: install ## Start Kafka, the registry and a worker, and build the example wall
+demo: install ## Start Kafka, the registry and the workers, and build the example wall
 	@$(BIN)/thewall up
 	@$(BIN)/thewall worker --background
 	@$(BIN)/thewall submit docs/exercise.conf --wait
 	@echo
-	@echo "The worker goes on in the background. Try next:"
+	@echo "The workers go on in the background. Try next:"
 	@echo "  $(BIN)/thewall submit docs/exercise.conf --wall four --crews 4 --wait"
 	@echo "  $(BIN)/thewall overview default --day 3"
 	@echo "  $(BIN)/thewall console wall.daily --from-beginning --max-messages 5"
 	@echo "  curl http://127.0.0.1:$${THEWALL_WEB_PORT:-6066}/profiles/1/days/1/"
 	@echo "Stop with: make stop"
 
-stop: ## Stop the background worker, Kafka and the registry; their data stays
+stop: ## Stop the background workers, Kafka and the registry; their data stays
 	@$(BIN)/thewall worker --stop
 	@$(BIN)/thewall down
 

@@ -48,7 +48,7 @@ def main() -> None:
     random = Random(1)
     large = {n: bytes(random.randrange(31) for _ in range(2000)) for n in range(1, 101)}
     with tempfile.TemporaryDirectory() as data:
-        command = [sys.executable, "-m", "streams", "worker"]
+        command = [sys.executable, "-m", "streams", "worker", "--processes", "1"]
         worker = subprocess.Popen(command, env=environment | {"THEWALL_DATA_DIR": data})
         try:
             client = Client(settings)

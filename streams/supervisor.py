@@ -36,17 +36,31 @@ STOP_DEADLINE_S = 60.0
 class _Child:
     """One worker process."""
 
-    number: int
     process: subprocess.Popen[bytes]
+    web_port: int
     started: float
     failures: int = 0
     start_again_at: float = 0.0
 
 
-def supervise(settings: Settings, workers: int) -> int:
+def one_a_core(settings: Settings) -> int:
+    """How many workers use this machine: a Python process runs on one core at a time."""
+    return min(len(os.sched_getaffinity(0)), settings.partitions)
+
+
+def web_ports(settings: Settings, workers: int) -> range:
+    """The web views of the first worker are at the set port, those of the others at the next."""
+    return range(settings.web_port, settings.web_port + workers)
+
+
+def supervise(settings: Settings, workers: int, *, restart: bool) -> int:
     """Run workers until told to stop by SIGTERM or SIGINT; the exit status is 0 then.
 
-    The web views of the first worker are at the set port, those of the others at the next ones.
+    Args:
+        settings: Those of the first worker; the others' differ in the web port.
+        workers: How many.
+        restart: Start a worker that ends again. Without it, the first that ends by itself ends
+            all, and its exit status is the result: 128 + n if it was signal n.
     """
     stopping = False
 
@@ -56,13 +70,22 @@ def supervise(settings: Settings, workers: int) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    children = [_Child(n, _start(settings, n), time.monotonic()) for n in range(workers)]
+    children = [
+        _Child(_start(settings, port), port, time.monotonic())
+        for port in web_ports(settings, workers)
+    ]
+    status = 0
     while not stopping:
         for child in children:
-            _look_after(child, settings)
+            if restart:
+                _look_after(child, settings)
+            elif child.process.poll() is not None:
+                ended = child.process.returncode
+                status = ended if ended >= 0 else 128 - ended
+                stopping = True
         time.sleep(0.2)
     stop_workers([child.process for child in children])
-    return 0
+    return status
 
 
 def _look_after(child: _Child, settings: Settings) -> None:
@@ -74,14 +97,16 @@ def _look_after(child: _Child, settings: Settings) -> None:
         child.failures = 0 if now - child.started > WELL_AFTER_S else child.failures + 1
         pause = min(LONGEST_PAUSE_S, 2.0**child.failures / 2)
         child.start_again_at = now + pause
-        log.warning("worker %d ended with %d; again in %.1f s", child.number, status, pause)
+        log.warning(
+            "the worker at port %d ended with %d; again in %.1f s", child.web_port, status, pause
+        )
     elif now >= child.start_again_at:
-        child.process = _start(settings, child.number)
+        child.process = _start(settings, child.web_port)
         child.started, child.start_again_at = now, 0.0
 
 
-def _start(settings: Settings, number: int) -> subprocess.Popen[bytes]:
-    return start_worker(settings.model_copy(update={"web_port": settings.web_port + number}))
+def _start(settings: Settings, web_port: int) -> subprocess.Popen[bytes]:
+    return start_worker(settings.model_copy(update={"web_port": web_port}))
 
 
 def start_worker(settings: Settings, log: IO[bytes] | None = None) -> subprocess.Popen[bytes]:

@@ -10,7 +10,7 @@ import typer
 from streams.broker import ClientError
 from streams.cli.display import note, print_json, progress
 from streams.cli.options import AsJson
-from streams.cli.worker import background_settings, background_worker, start_in_background
+from streams.cli.worker import background_worker, in_background, start_in_background
 from streams.rebuild import Rebuild
 from streams.settings import load_settings
 from streams.versions import drop, topics_by_version, version_to_run
@@ -56,7 +56,7 @@ def rebuild(
         task.catch_up(update)
     daemon = background_worker()
     was_running = daemon.process() is not None
-    of_worker = background_settings(daemon, settings)
+    of_workers, processes = in_background(daemon, settings)
     daemon.stop()
     switched = False
     try:
@@ -80,7 +80,7 @@ def rebuild(
         if was_running:
             if switched and settings.app_version:
                 os.environ["THEWALL_APP_VERSION"] = str(new)
-            start_in_background(daemon, of_worker)
+            start_in_background(daemon, of_workers, processes)
     _report(found, old, new, as_json)
     if not switched:
         raise typer.Exit(1)

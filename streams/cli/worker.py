@@ -13,7 +13,7 @@ from streams.broker import ClientError
 from streams.cli.display import note, progress
 from streams.devstack.processes import Daemon
 from streams.settings import Settings, load_settings
-from streams.supervisor import end_with_parent, supervise
+from streams.supervisor import end_with_parent, one_a_core, supervise, web_ports
 
 READY_S = 120
 
@@ -26,84 +26,91 @@ def worker(
         str | None, typer.Option("--web-host", help="Interface of the web views.")
     ] = None,
     background: Annotated[
-        bool, typer.Option("--background", help="Start it, wait until it is ready, and return.")
+        bool,
+        typer.Option("--background", help="Start them, wait until ready, and return."),
     ] = False,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Start it again whenever it ends.")
-    ] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Start again whatever ends.")] = False,
     processes: Annotated[
-        int, typer.Option("--processes", help="Workers to run, each restarted.", min=1)
-    ] = 1,
+        int | None,
+        typer.Option("--processes", help="Processes to run; one a core unless given.", min=1),
+    ] = None,
     stop: Annotated[
-        bool, typer.Option("--stop", help="Stop the worker that runs in the background.")
+        bool, typer.Option("--stop", help="Stop the workers that run in the background.")
     ] = False,
     with_parent: Annotated[
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")
     ] = False,
 ) -> None:
-    """Run a worker until Ctrl-C: every stage of the pipeline, and the web views."""
+    """Run workers until Ctrl-C: every stage of the pipeline, and the web views.
+
+    The web views of each process are at a port of their own, from --web-port upwards; any of them
+    answers for all.
+    """
     daemon = background_worker()
     if stop:
-        note("the worker is stopped" if daemon.stop() else "no worker runs in the background")
+        note("the workers are stopped" if daemon.stop() else "no worker runs in the background")
         return
     settings = load_settings(web_port=web_port, web_host=web_host)
-    if background:
-        start_in_background(daemon, settings)
-        return
     if with_parent:
         end_with_parent()
+        processes = 1
+    processes = processes or one_a_core(settings)
+    if background:
+        start_in_background(daemon, settings, processes)
+        return
     if restart or processes > 1:
-        raise typer.Exit(supervise(settings, processes))
+        raise typer.Exit(supervise(settings, processes, restart=restart))
     from streams.app import run_worker  # only here: Faust takes a second to import
 
     run_worker(settings)
 
 
 def background_worker() -> Daemon:
-    """The worker that runs in the background on this machine, or would."""
+    """The supervisor of the workers that run in the background on this machine, or would."""
     return Daemon("worker", Settings().data_dir)
 
 
-def background_settings(daemon: Daemon, settings: Settings) -> Settings:
-    """The settings with those that the running background worker was given on its command line."""
+def in_background(daemon: Daemon, settings: Settings) -> tuple[Settings, int]:
+    """The settings with those of the running background workers' command line, and their number."""
     process = daemon.process()
     if process is None:
-        return settings
-    *_, port, _, host = process.cmdline()
-    return settings.model_copy(update={"web_port": int(port), "web_host": host})
+        return settings, one_a_core(settings)
+    *_, processes, _, port, _, host = process.cmdline()
+    return settings.model_copy(update={"web_port": int(port), "web_host": host}), int(processes)
 
 
-def start_in_background(daemon: Daemon, settings: Settings) -> None:
-    """Start the background worker and wait until it is ready.
+def start_in_background(daemon: Daemon, settings: Settings, processes: int) -> None:
+    """Start workers in the background and wait until they are ready.
 
     Raises:
-        ClientError: It ended, or was not ready in time.
+        ClientError: They ended, or were not ready in time.
     """
     if daemon.alive():
-        note(f"a worker runs already in the background; its log is {daemon.log_file}")
+        note(f"workers run already in the background; their log is {daemon.log_file}")
         return
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "streams", "worker", "--restart"]
-    command += ["--web-port", str(settings.web_port)]
-    # Last, in this order: `background_settings` reads them from there.
+    # Last, in this order: `in_background` reads them from there.
+    command += ["--processes", str(processes), "--web-port", str(settings.web_port)]
     daemon.start([*command, "--web-host", settings.web_host])
     started = time.monotonic()
     with progress() as update:
-        while not _is_ready(settings):
+        while not all(map(_is_ready, web_ports(settings, processes))):
             waited = time.monotonic() - started
             if not daemon.alive():
-                raise ClientError(f"the worker ended while starting{daemon.last_words(lines=12)}")
+                raise ClientError(f"the workers ended while starting{daemon.last_words(lines=12)}")
             if waited > READY_S:
-                raise ClientError(f"the worker is not ready in {READY_S} s{daemon.last_words()}")
-            update("waiting for the worker", int(waited), READY_S)
+                raise ClientError(f"the workers are not ready in {READY_S} s{daemon.last_words()}")
+            update("waiting for the workers", int(waited), READY_S)
             time.sleep(0.1)
-    note(f"a worker is ready, its web views are at http://127.0.0.1:{settings.web_port}")
-    note(f"its log is {daemon.log_file}; stop it with `thewall worker --stop`")
+    views = ", ".join(f"http://127.0.0.1:{port}" for port in web_ports(settings, processes))
+    note(f"workers are ready: {processes}, with web views at {views}")
+    note(f"their log is {daemon.log_file}; stop them with `thewall worker --stop`")
 
 
-def _is_ready(settings: Settings) -> bool:
+def _is_ready(port: int) -> bool:
     try:
-        url = f"http://127.0.0.1:{settings.web_port}/ready/"
+        url = f"http://127.0.0.1:{port}/ready/"
         with urllib.request.urlopen(url, timeout=2) as answer:
             return bool(answer.status == 200)
     except OSError:

@@ -101,7 +101,7 @@ class Worker:
         self.log = log
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker"],
+                [sys.executable, "-m", "streams", "worker", "--processes", "1"],
                 env=environment(settings),
                 stdout=out,
                 stderr=out,

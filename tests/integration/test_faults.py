@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from random import Random
@@ -175,16 +177,32 @@ def test_verify_finds_a_row_that_was_tampered_with(settings, client, worker):
     assert run_thewall(settings, "verify", "nothing").returncode == 1
 
 
-def test_a_worker_ends_when_its_supervisor_is_killed(settings):
+def supervised(settings, *options):
+    """A supervisor and its workers, one a core."""
     supervisor = subprocess.Popen(
-        [sys.executable, "-m", "streams", "worker", "--restart"],
+        [sys.executable, "-m", "streams", "worker", *options],
         env=environment(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    wait_until(lambda: bool(psutil.Process(supervisor.pid).children()), 30, "a worker is started")
-    (worker,) = psutil.Process(supervisor.pid).children()
+    cores = min(len(os.sched_getaffinity(0)), settings.partitions)
+    processes = psutil.Process(supervisor.pid)
+    wait_until(lambda: len(processes.children()) == cores, 30, "its workers are started")
+    return supervisor, processes.children()
+
+
+def test_workers_end_when_their_supervisor_is_killed(settings):
+    supervisor, workers = supervised(settings, "--restart")
     supervisor.kill()
     supervisor.wait()
-    assert worker.wait(60) is None  # not a child of ours: it only says that it has ended
+    for worker in workers:
+        assert worker.wait(60) is None  # not a child of ours: it only says that it has ended
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="one worker is its own supervisor")
+def test_without_restart_the_first_worker_that_ends_ends_the_command(settings):
+    supervisor, (first, *others) = supervised(settings)
+    first.kill()
+    assert supervisor.wait(60) == 128 + signal.SIGKILL
+    assert not any(worker.is_running() for worker in others)
 
 
 async def test_a_message_that_the_broker_does_not_take_is_an_error_and_not_a_log_line(stack):

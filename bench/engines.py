@@ -147,4 +147,16 @@ KAFKA_STREAMS = Engine(
     _kafka_streams,
     processes=False,
 )
-ENGINES = {engine.name: engine for engine in (OURS, PLAIN, KAFKA_STREAMS)}
+NAIVE_FAUST = Engine(
+    "naive_faust",
+    "Faust, a record at a time: uvloop, memory tables, linger 20 ms, lz4",
+    _python_peer("naive_faust"),
+    slow=True,
+)
+QUIX = Engine(
+    "quix",
+    "Quix Streams: a checkpoint each 5 s, linger 20 ms, lz4",
+    _python_peer("quix"),
+    slow=True,
+)
+ENGINES = {engine.name: engine for engine in (OURS, NAIVE_FAUST, QUIX, KAFKA_STREAMS, PLAIN)}

@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: help install demo stop check test chaos clean
+.PHONY: help install demo stop check test chaos bench bench-quick clean
 
 help: ## Show what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -47,5 +47,11 @@ chaos: install ## Kill, stop and starve everything under load: SEED=n FAULTS=n S
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --faults $(or $(FAULTS),20) \
 		--store $(or $(STORE),memory)
 
+bench: install ## Measure everything beside the peers, and write a report: REPORT=dir ROUNDS=n
+	$(BIN)/python -m bench report $(or $(REPORT),.report) --rounds $(or $(ROUNDS),3)
+
+bench-quick: install ## Measure the main ratios; the last line is one JSON object
+	@$(BIN)/python -m bench quick
+
 clean: ## Remove what install and the tests leave here
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .report .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

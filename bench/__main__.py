@@ -1,49 +1,87 @@
-"""`python -m bench WALLS ENGINE:N …`: sections a second of engines with N processes or threads.
-
-Each engine starts on topics of its own on one broker, is warmed up, is checked against the domain,
-and is timed. The last line is one JSON object: sections a second by engine.
-"""
+"""How fast it is, beside its peers, on a stack of its own: `python -m bench --help`."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from bench.engines import ENGINES
+from bench.quick import quick, say
+from bench.report import write_report
 from bench.throughput import measure
 from bench.workload import Workload
 from streams.devstack import Stack
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.devstack import Running
+
 WARM_UP_WALLS = 200
 
+app = typer.Typer(
+    help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 
-def main() -> None:
-    """Run what the command line names, in its order."""
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("walls", type=int, help="walls of 300 sections that are timed")
-    parser.add_argument("engines", nargs="+", help=f"of {', '.join(ENGINES)}, as in pipeline:2")
-    arguments = parser.parse_args()
-    rates: dict[str, int] = {}
+
+@contextmanager
+def _stack() -> Iterator[tuple[Running, Path]]:
     with tempfile.TemporaryDirectory(prefix="thewall-bench-") as name:
-        directory = Path(name)
-        stack = Stack(directory / "stack")
+        stack = Stack(Path(name) / "stack")
         addresses = stack.up()
         try:
-            for engine, _, parallel in (named.partition(":") for named in arguments.engines):
-                timed = measure(
-                    addresses, ENGINES[engine], int(parallel or 1),
-                    Workload("warm", WARM_UP_WALLS, seed=7),
-                    Workload("timed", arguments.walls, seed=8), directory,
-                )  # fmt: skip
-                rates[f"{engine}:{timed.parallel}"] = round(timed.rate)
-                print(f"{engine}:{timed.parallel} {timed.rate:,.0f} sections/s", file=sys.stderr)
+            yield addresses, Path(name)
         finally:
             stack.down()
+
+
+@app.command("throughput")
+def throughput(
+    walls: Annotated[int, typer.Argument(help="Walls of 300 sections that are timed.", min=1)],
+    engines: Annotated[
+        list[str], typer.Argument(help=f"Of {', '.join(ENGINES)}, as in pipeline:2.")
+    ],
+) -> None:
+    """Time engines with N processes or threads, in this order, each checked against the domain.
+
+    The last line is one JSON object: sections a second by engine.
+    """
+    rates: dict[str, int] = {}
+    warm = Workload("warm", WARM_UP_WALLS, seed=7)
+    timed = Workload("timed", walls, seed=8)
+    with _stack() as (addresses, directory):
+        for engine, _, parallel in (named.partition(":") for named in engines):
+            run = measure(addresses, ENGINES[engine], int(parallel or 1), warm, timed, directory)
+            rates[run.spec] = round(run.rate)
+            say(f"{run.spec}: {run.rate:,.0f} sections/s")
     print(json.dumps(rates))
 
 
+@app.command("quick")
+def quick_command() -> None:
+    """Measure the main ratios; the last line is one JSON object."""
+    with _stack() as (addresses, directory):
+        figures = quick(addresses, directory)
+    print(json.dumps(figures))
+
+
+@app.command("report")
+def report(
+    output: Annotated[Path, typer.Argument(help="Directory for report.md, report.json and plots.")],
+    rounds: Annotated[int, typer.Option(help="Runs of each engine.", min=1)] = 3,
+    rows: Annotated[
+        list[int] | None, typer.Option(help="State sizes for memory a row; 1 and 10 million.")
+    ] = None,
+) -> None:
+    """Measure everything and write a report."""
+    with _stack() as (addresses, directory):
+        write_report(addresses, directory, output, rounds, rows or [1_000_000, 10_000_000])
+
+
 if __name__ == "__main__":
-    main()
+    app()

@@ -120,7 +120,7 @@ class Cluster:
                 "wall": wall.id, "mode": wall.settings.mode, "crews": wall.settings.crews,
                 "material": wall.settings.material,
             }  # fmt: skip
-            self._put(self.topics.walls.name, wall.id, self.wire.encode("WallConfigured", record))
+            self.put(self.topics.walls.name, wall.id, self.wire.encode("WallConfigured", record))
         self.producer.flush()
 
     def put_profiles(self, walls: Iterable[Wall]) -> None:
@@ -129,10 +129,11 @@ class Cluster:
             for number, heights in wall.profiles.items():
                 record = {"wall": wall.id, "profile": number, "heights": list(heights)}
                 value = self.wire.encode("ProfileSubmitted", record)
-                self._put(self.topics.profiles.name, f"{wall.id}/{number}", value)
+                self.put(self.topics.profiles.name, f"{wall.id}/{number}", value)
         self.producer.flush()
 
-    def _put(self, topic: str, key: str, value: bytes) -> None:
+    def put(self, topic: str, key: str, value: bytes) -> None:
+        """Put one record on a topic, sooner or later: `producer.flush()` waits for it."""
         self.producer.produce(topic, value, key)
         self.producer.poll(0)
 

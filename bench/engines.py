@@ -13,7 +13,7 @@ from bench.wire import ROOT
 from streams.devstack.stack import _free_port as free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from bench.cluster import Cluster
@@ -30,24 +30,38 @@ class Engine:
         title: What it is, with the settings that matter.
         command: The command of one process, given the number of threads.
         processes: Whether a second one is a process; if not, it is a thread of the only one.
-        slow: Whether it works a record at a time: it is given fewer sections.
+        share: It is timed on so large a part of the sections: one over this number.
     """
 
     name: str
     title: str
     command: Callable[[int], list[str]]
     processes: bool = True
-    slow: bool = False
+    share: int = 1
 
-    def start(self, cluster: Cluster, parallel: int, directory: Path) -> Running:
-        """Start it on the topics of a run, with so many processes or threads."""
+    def start(
+        self,
+        cluster: Cluster,
+        parallel: int,
+        directory: Path,
+        settings: Mapping[str, str] | None = None,
+    ) -> Running:
+        """Start it on the topics of a run, with so many processes or threads.
+
+        Args:
+            cluster: The topics.
+            parallel: Processes or threads.
+            directory: Where its state and its logs go.
+            settings: Environment variables of its own.
+        """
         running = Running(self)
         threads = 1 if self.processes else parallel
         try:
             for number in range(parallel if self.processes else 1):
                 home = directory / f"{cluster.prefix}-{number}"
                 home.mkdir()
-                running.add(self.command(threads), _environment(cluster, home, threads), home)
+                environment = _environment(cluster, home, threads) | dict(settings or {})
+                running.add(self.command(threads), environment, home)
         except BaseException:
             running.stop()
             raise
@@ -151,12 +165,12 @@ NAIVE_FAUST = Engine(
     "naive_faust",
     "Faust, a record at a time: uvloop, memory tables, linger 20 ms, lz4",
     _python_peer("naive_faust"),
-    slow=True,
+    share=50,
 )
 QUIX = Engine(
     "quix",
     "Quix Streams: a checkpoint each 5 s, linger 20 ms, lz4",
     _python_peer("quix"),
-    slow=True,
+    share=6,
 )
 ENGINES = {engine.name: engine for engine in (OURS, NAIVE_FAUST, QUIX, KAFKA_STREAMS, PLAIN)}

@@ -48,6 +48,11 @@ class Timed:
     done_again: int
 
     @property
+    def spec(self) -> str:
+        """Engine and number of processes or threads, as in pipeline:2."""
+        return f"{self.engine}:{self.parallel}"
+
+    @property
     def rate(self) -> float:
         """Sections a second."""
         return self.sections / self.seconds
@@ -69,22 +74,22 @@ def measure(
 ) -> Timed:
     """Time an engine.
 
-    All settings are on their topic before the engine starts, and on the log of their wall before
-    any profile is: no engine plans a profile twice. The clock is the broker's: it
-    stamps the first timed profile and every row as they are appended, which is when they can be
-    read, so that no reader takes from the engine's share of the machine.
+    All settings are on the log of their wall before any profile is: no engine plans a profile
+    twice. They come when the engine's group is formed: not every engine survives a rebalance. The
+    clock is the broker's: it stamps the first timed profile and every row as they are appended,
+    which is when they can be read, so that no reader takes from the engine's share of the machine.
 
     Raises:
         Wrong: The rows are not those of the domain.
         Stuck: It did not end in time.
     """
     cluster = Cluster(stack, new_prefix(engine.name), partitions)
-    cluster.put_settings(warm)
-    cluster.put_settings(timed)
     running = engine.start(cluster, parallel, directory)
     follower = Follower(cluster)
     try:
         cluster.wait_for_members(parallel, running.alive, START_S)
+        cluster.put_settings(warm)
+        cluster.put_settings(timed)
         _wait_for_settings(cluster, warm.walls + timed.walls, running)
         cluster.put_profiles(warm.each())
         follower.wait_for(warm.walls, running.alive, _deadline_s(warm))

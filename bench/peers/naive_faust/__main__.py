@@ -50,9 +50,7 @@ def create_app(place: Surroundings) -> faust.App:
         )
 
     def table(name: str) -> faust.TableT:
-        return app.Table(
-            name, partitions=place.partitions, key_type=bytes, value_type=bytes
-        )
+        return app.Table(name, partitions=place.partitions, key_type=bytes, value_type=bytes)
 
     topics = {name: topic(name) for name in TOPIC_RECORDS}
     tables = {name: table(name) for name in STATE_RECORDS}
@@ -72,9 +70,7 @@ def create_app(place: Surroundings) -> faust.App:
     async def intake(stream: Stream) -> None:
         async for event in stream.events():
             name, submitted = wire.decode(event.value)
-            accept = (
-                stages.accept_profile if name == "ProfileSubmitted" else stages.accept_settings
-            )
+            accept = stages.accept_profile if name == "ProfileSubmitted" else stages.accept_settings
             await send(accept(submitted, event.message.partition, event.message.offset))
 
     @app.agent(topics["accepted"])

@@ -1,0 +1,87 @@
+"""The main ratios, in a few minutes: ours beside each peer, latency, recovery."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from bench.engines import ENGINES, KAFKA_STREAMS, NAIVE_FAUST, OURS, PLAIN, QUIX
+from bench.latency import measure_latency
+from bench.recovery import Changelog
+from bench.throughput import measure
+from bench.workload import Workload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bench.engines import Engine
+    from streams.devstack import Running as Addresses
+
+KEYS = (
+    "pipeline_sections_per_s",
+    "naive_faust_ratio",
+    "quix_ratio",
+    "kafka_streams_ratio",
+    "plain_ratio",
+    "latency_p50_ms",
+    "latency_p95_ms",
+    "recovery_ratio",
+)
+"""The keys of the JSON object; ratios are ours divided by theirs."""
+
+# A million sections.
+WALLS = 3_400
+PARALLEL = (1, 2)
+LATENCY_S = 15
+RECOVERED_ROWS = 500_000
+
+
+def quick(stack: Addresses, directory: Path) -> dict[str, float]:
+    """Measure; the figures by key, each engine's the best of one and two processes or threads."""
+    workloads = {share: loads(share, seed=8) for share in {e.share for e in ENGINES.values()}}
+
+    def best(engine: Engine) -> float:
+        warm, timed = workloads[engine.share]
+        rates = []
+        for parallel in PARALLEL:
+            run = measure(stack, engine, parallel, warm, timed, directory)
+            say(f"{run.spec}: {run.rate:,.0f} sections/s over {run.sections:,}")
+            rates.append(run.rate)
+        return max(rates)
+
+    # The broker gets faster as its code is compiled: first a run that does not count, then ours
+    # before the peers'.
+    warm, _ = workloads[OURS.share]
+    measure(stack, OURS, 2, warm, Workload("broker", WALLS // 3, seed=9), directory)
+    rates = {name: best(ENGINES[name]) for name in _order()}
+    ours = rates[OURS.name]
+    latency = measure_latency(stack, directory, max(PARALLEL), LATENCY_S)
+    say(f"latency of {latency.profiles:,} profiles: P50 {latency.p50_ms:.0f} ms, "
+        f"P95 {latency.p95_ms:.0f} ms, worst {latency.worst_ms:.0f} ms")  # fmt: skip
+    changelog = Changelog(stack, RECOVERED_ROWS)
+    recovered = changelog.recover("memory", directory / "recovery").rows_per_s
+    plain = changelog.plain_consumer()
+    say(f"recovery: {recovered:,.0f} rows/s; a plain consumer {plain:,.0f}")
+    figures = (
+        round(ours),
+        *(round(ours / rates[e.name], 2) for e in (NAIVE_FAUST, QUIX, KAFKA_STREAMS, PLAIN)),
+        round(latency.p50_ms, 1),
+        round(latency.p95_ms, 1),
+        round(recovered / plain, 2),
+    )
+    return dict(zip(KEYS, figures, strict=True))
+
+
+def loads(share: int, seed: int) -> tuple[Workload, Workload]:
+    """What an engine is warmed up with, a JVM above all, and what it is timed on."""
+    walls = WALLS // share
+    return Workload("warm", walls // 3, seed=7), Workload("timed", walls, seed)
+
+
+def _order() -> list[str]:
+    return [OURS.name, *(name for name in ENGINES if name != OURS.name)]
+
+
+def say(line: str) -> None:
+    """Tell who waits how far it is; standard output is for the result."""
+    print(line, file=sys.stderr, flush=True)

@@ -43,7 +43,7 @@ def create_app(settings: Settings) -> BatchApp:
     create_topics(settings)
     topics = Topics.of(settings)
     codecs = register(settings.registry_url, topics.all())
-    pipeline = Pipeline(topics, codecs, settings.version)
+    pipeline = Pipeline(topics, codecs, settings.partitions, settings.version)
     app = BatchApp(
         settings.app_id,
         output=Output(

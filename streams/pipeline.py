@@ -24,6 +24,7 @@ class Pipeline:
 
     topics: Topics
     codecs: Codecs
+    partitions: int
     app_version: int = 1
 
     def plan_version(self, offset: int) -> int:

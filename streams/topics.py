@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aiokafka.partitioner import murmur2
@@ -34,6 +35,7 @@ class TopicMismatch(RuntimeError):
     """A topic that is there already has another number of partitions than is set."""
 
 
+@lru_cache(maxsize=1 << 16)
 def partition_of(key: str, partitions: int) -> int:
     """The partition that a key is on, as Java's partitioner has it."""
     return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions

@@ -113,7 +113,7 @@ def accepted_walls(client: Client, until: Offsets | None = None) -> list[Wall]:
         until: Offsets by topic and partition from which on events are left out.
     """
     ends = until or {}
-    pipeline = Pipeline(client.topics, client.codecs)
+    pipeline = Pipeline(client.topics, client.codecs, client.settings.partitions)
     store = RowStore()
     settings: dict[str, Settings] = {}
     profiles: dict[str, dict[int, bytes]] = {}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from streams import metrics
 from streams.avro import BadRecord
 from streams.batching import Outcome
+from streams.topics import partition_of
 
 if TYPE_CHECKING:
     from streams.avro import Record
@@ -87,11 +88,14 @@ class _Orders:
         encode = self._pipeline.codecs["SectionCompleted"].encoder(
             "section", "crew", "day", "crew_relieved_on"
         )
-        section_keys = f"{wall}/{profile}/".encode() + b"%d"
+        subject = f"{wall}/{profile}"
+        section_keys = subject.encode() + b"/%d"
+        # On the partition of its profile, where the events that say the same of the profile are.
         self.outcome.messages.add(
             self._pipeline.topics.events.name,
             [section_keys % section for section in sections],
             encode(report, sections, crews, completed_on, relieved_on),
+            partition_of(subject, self._pipeline.partitions),
         )
         last = zip(
             repeat(version), repeat(profile), sections, completed_on, relieved_on, strict=False

@@ -33,6 +33,8 @@ def account(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
     outcome = Outcome()
     codec = pipeline.codecs["LedgerRow"]
     touched: dict[tuple[str, int], Record] = {}
+    # Plans that are being built, decoded: the next report is most likely of one of them.
+    building: dict[tuple[str, int], Record] = rows.cache
     announced: set[tuple[str, int]] = set()
     for record in batch.records:
         try:
@@ -43,7 +45,7 @@ def account(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
             outcome.messages.append(pipeline.dead_letter(batch, record, str(error)))
             continue
         wall, profile = event["wall"], event["profile"]
-        row = touched.get((wall, profile))
+        row = touched.get((wall, profile)) or building.get((wall, profile))
         if row is None:
             value = rows.get(f"{wall}/{profile}".encode())
             row = codec.decode(value) if value is not None else NOTHING
@@ -52,12 +54,15 @@ def account(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
         # of these rows, the same record makes us send them again before a later one replaces them.
         if _is_complete(row):
             row = _publish(wall, profile, row, batch.partition, pipeline, outcome)
+            building.pop((wall, profile), None)
         elif name == "ProfilePlanned" and row["planned"] is event:
             announced.add((wall, profile))
         touched[wall, profile] = row
     for (wall, profile), row in touched.items():
         if (wall, profile) in announced and row["planned"] is not None:
             _announce(wall, profile, row, batch.partition, pipeline, outcome)
+        if row["building"] > row["published"]:
+            building[wall, profile] = row
         rows.put(f"{wall}/{profile}".encode(), codec.encode(row))
     return outcome
 

@@ -155,22 +155,36 @@ class Output(Service):
         for topic, keys, values, partition in columns:
             self.check_awake()
             for key, value in zip(keys, values, strict=True):
-                while True:
-                    try:
-                        produce(topic, value, key, partition, failed)
-                        break
-                    except BufferError:
-                        producer.poll(0.1)
-                    except Exception as error:
-                        raise LostMessage(
-                            f"a message to {topic} could not be sent: {error}"
-                        ) from error
+                try:
+                    produce(topic, value, key, partition, failed)
+                except BufferError:
+                    self._produce_when_there_is_room(topic, value, key, partition)
+                except Exception as error:
+                    raise _not_sent(topic, error) from error
         left = producer.flush(FLUSH_TIMEOUT_S)
         if self._failure is not None:
             raise LostMessage(f"the broker did not take a message: {self._failure.str()}")
         if left:
             raise LostMessage(f"{left} messages were not acknowledged in {FLUSH_TIMEOUT_S:.0f} s")
 
+    def _produce_when_there_is_room(
+        self, topic: str, value: bytes | None, key: bytes | None, partition: int
+    ) -> None:
+        producer = self._producer
+        while producer is not None:
+            producer.poll(0.1)
+            try:
+                producer.produce(topic, value, key, partition, self._on_failure)
+            except BufferError:
+                continue
+            except Exception as error:
+                raise _not_sent(topic, error) from error
+            return
+
     def _on_failure(self, error: KafkaError | None, _message: object) -> None:
         if error is not None:
             self._failure = error
+
+
+def _not_sent(topic: str, error: Exception) -> LostMessage:
+    return LostMessage(f"a message to {topic} could not be sent: {error}")

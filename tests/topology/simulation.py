@@ -49,7 +49,9 @@ def offline_pipeline() -> Pipeline:
     """The pipeline with codecs under ids of our own instead of a registry's."""
     topics = Topics.of(Settings(bootstrap_servers="none", registry_url="none"))
     names = dict.fromkeys(name for topic in topics.all() for name in topic.records)
-    return Pipeline(topics, Codecs({name: index for index, name in enumerate(names, start=1)}))
+    return Pipeline(
+        topics, Codecs({name: index for index, name in enumerate(names, start=1)}), PARTITIONS
+    )
 
 
 @dataclass

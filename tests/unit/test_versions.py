@@ -67,10 +67,10 @@ def test_a_worker_runs_the_current_version_or_none(monkeypatch, given, recorded,
 
 
 def test_plans_of_a_newer_application_version_are_newer():
-    first, second = (Pipeline(None, None, version) for version in (1, 2))
+    first, second = (Pipeline(None, None, 1, version) for version in (1, 2))
     assert first.plan_version(7) == 7
     assert first.plan_version(10**12) < second.plan_version(0) < second.plan_version(1)
-    assert Pipeline(None, None, 4095).plan_version(10**12) < 2**53
+    assert Pipeline(None, None, 1, 4095).plan_version(10**12) < 2**53
 
 
 def test_settings_go_to_another_process_by_its_environment(monkeypatch):

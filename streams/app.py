@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -118,4 +119,7 @@ def run_worker(settings: Settings) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = create_app(settings)
+    # A batch makes many objects, in no cycles: looking for cycles again and again finds none.
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
     app.Worker(loglevel=settings.log_level, quiet=False).execute_from_commandline()

@@ -57,7 +57,8 @@ def start_rebuild(settings) -> subprocess.Popen[str]:
 
 @contextmanager
 def background_worker(settings):
-    thewall(settings, "worker", "--background")
+    # One: several stop one after the other, and what is in flight in a rebalance is said twice.
+    thewall(settings, "worker", "--background", "--processes", "1")
     try:
         yield
     finally:

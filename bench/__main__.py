@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import tempfile
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cluster import PARTITIONS
 from bench.engines import ENGINES
-from bench.quick import quick, say
+from bench.latency import measure_latency
+from bench.quick import LATENCY_S, quick, say
 from bench.report import write_report
 from bench.throughput import measure
 from bench.workload import Workload
@@ -60,6 +63,17 @@ def throughput(
             rates[run.spec] = round(run.rate)
             say(f"{run.spec}: {run.rate:,.0f} sections/s")
     print(json.dumps(rates))
+
+
+@app.command("latency")
+def latency(
+    processes: Annotated[int, typer.Argument(help="Processes of the worker.", min=1)] = 1,
+    partitions: Annotated[int, typer.Option(help="Partitions of every topic.")] = PARTITIONS,
+) -> None:
+    """Submit 300 profiles a second; the last line is one JSON object, in milliseconds."""
+    with _stack() as (addresses, directory):
+        measured = measure_latency(addresses, directory, processes, LATENCY_S, partitions)
+    print(json.dumps(asdict(measured)))
 
 
 @app.command("quick")

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from streams.devstack import Running
 
 FETCH = 20_000
+# As many as the pipeline has as it comes, for every engine.
+PARTITIONS: int = Settings.model_fields["partitions"].default
 
 
 class Stuck(RuntimeError):
@@ -75,7 +77,7 @@ class Rows:
 class Cluster:
     """One run's topics on the broker, under a prefix of their own."""
 
-    def __init__(self, stack: Running, prefix: str, partitions: int) -> None:
+    def __init__(self, stack: Running, prefix: str, partitions: int = PARTITIONS) -> None:
         """Create the topics and register the schemas."""
         self.stack = stack
         self.prefix = prefix

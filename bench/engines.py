@@ -171,6 +171,6 @@ QUIX = Engine(
     "quix",
     "Quix Streams: a checkpoint each 5 s, linger 20 ms, lz4",
     _python_peer("quix"),
-    share=6,
+    share=10,
 )
 ENGINES = {engine.name: engine for engine in (OURS, NAIVE_FAUST, QUIX, KAFKA_STREAMS, PLAIN)}

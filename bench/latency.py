@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 
-from bench.cluster import Cluster, wait_until
+from bench.cluster import PARTITIONS, Cluster, wait_until
 from bench.engines import OURS
 from bench.throughput import START_S, new_prefix
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 PROFILES_A_SECOND = 300
 # The exercise's own profiles, in turn.
 PROFILES = ([21, 25, 28], [17], [17, 22, 17, 19, 17])
-WARM_UP_S = 5
+# The first profiles meet a group that has just been formed, and code in the broker that is not yet
+# compiled.
+WARM_UP_S = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,11 @@ class Latency:
 
 
 def measure_latency(
-    stack: Addresses, directory: Path, processes: int, seconds: int, partitions: int = 8
+    stack: Addresses,
+    directory: Path,
+    processes: int,
+    seconds: int,
+    partitions: int = PARTITIONS,
 ) -> Latency:
     """Submit profiles at a steady rate, each a wall of its own, and wait for each one's rows.
 

@@ -46,9 +46,9 @@ class Recovery:
 class Changelog:
     """A worker's changelog with crews' rows on it, one a key, as the pipeline writes them."""
 
-    def __init__(self, stack: Addresses, rows: int, partitions: int = 8) -> None:
+    def __init__(self, stack: Addresses, rows: int) -> None:
         """Fill it."""
-        self.cluster = Cluster(stack, new_prefix("recovery"), partitions)
+        self.cluster = Cluster(stack, new_prefix("recovery"))
         self.rows = rows
         topics = self.cluster.topics.all()
         (self.topic,) = (t.name for t in topics if t.name.endswith("-crews-changelog"))

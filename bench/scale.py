@@ -45,7 +45,7 @@ def one_wall(stack: Addresses, directory: Path, processes: int) -> dict[str, flo
         number: bytes(random.randrange(31) for _ in range(SECTIONS))
         for number in range(1, PROFILES + 1)
     }
-    cluster = Cluster(stack, new_prefix("wall"), 8)
+    cluster = Cluster(stack, new_prefix("wall"))
     running = OURS.start(cluster, processes, directory)
     rates = {}
     try:

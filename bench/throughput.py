@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.cluster import Cluster, Follower, wait_until
+from bench.cluster import PARTITIONS, Cluster, Follower, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,7 +70,7 @@ def measure(
     warm: Workload,
     timed: Workload,
     directory: Path,
-    partitions: int = 8,
+    partitions: int = PARTITIONS,
 ) -> Timed:
     """Time an engine.
 
@@ -98,9 +98,9 @@ def measure(
         before = cluster.ends(cluster.topics.profiles.name)
         cluster.put_profiles(timed.each())
         follower.wait_for(warm.walls + timed.walls, running.alive, _deadline_s(timed))
-        rows = _check(cluster, timed, running)
+        rows, audited = _check(cluster, timed, running)
         seconds = (rows.last_ms - cluster.first_profile_ms(before)) / 1000
-        again = cluster.audited(timed.label).total() - timed.expected.unfinished
+        again = audited - timed.expected.unfinished
         return Timed(engine.name, parallel, partitions, timed.sections, seconds, again)
     finally:
         follower.close()
@@ -120,8 +120,11 @@ def _deadline_s(workload: Workload) -> float:
     return 60 + workload.sections / 500
 
 
-def _check(cluster: Cluster, workload: Workload, running: Running) -> Rows:
-    """The rows of a workload, once all are there; they have to be those of the domain."""
+def _check(cluster: Cluster, workload: Workload, running: Running) -> tuple[Rows, int]:
+    """A workload's rows, once all are there, and how many audit events say that a section is built.
+
+    They have to be those of the domain.
+    """
     expected = workload.expected
     least = len(expected.daily)
     wait_until(
@@ -137,10 +140,12 @@ def _check(cluster: Cluster, workload: Workload, running: Running) -> Rows:
         rows = cluster.rows(workload.label)
     _compare("daily rows", rows.daily, expected.daily)
     _compare("overview rows", rows.overview, expected.overview)
-    audited = len(cluster.audited(workload.label))
-    if audited != expected.unfinished:
-        raise Wrong(f"{audited} sections completed on the audit topic, not {expected.unfinished}")
-    return rows
+    audited = cluster.audited(workload.label)
+    if len(audited) != expected.unfinished:
+        raise Wrong(
+            f"{len(audited)} sections completed on the audit topic, not {expected.unfinished}"
+        )
+    return rows, audited.total()
 
 
 def _compare(

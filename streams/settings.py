@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     topic_prefix: str = Field(
         default="wall", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="First part of topic names"
     )
-    partitions: int = Field(default=8, ge=1, le=1000, description="Partitions of every topic")
+    partitions: int = Field(default=4, ge=1, le=1000, description="Partitions of every topic")
     replication_factor: int = Field(default=1, ge=1, le=9, description="Replicas of every topic")
     dead_letter_days: int = Field(default=30, ge=1, description="Days that dead letters are kept")
     transit_days: int = Field(

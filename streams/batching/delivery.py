@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXIT_STATUS_BUG = 70
-# Batches of one agent that are computed while earlier ones wait for the broker.
-BATCHES_AHEAD = 4
+# Messages of one agent that may be on their way to the broker while it computes the next batch. Not
+# so many batches: under light load they are small, and waiting for a few of them would be most of
+# the latency.
+MESSAGES_AHEAD = 50_000
 
 
 def die(what: str, error: BaseException) -> None:
@@ -95,7 +97,8 @@ class Batches:
         self._weight = weight
         self._limit = limit
         self._limit_of_key = limit_of_key
-        self._under_way: deque[asyncio.Task[None]] = deque()
+        self._under_way: deque[tuple[asyncio.Task[None], int]] = deque()
+        self._messages_ahead = 0
 
     async def __aiter__(self) -> AsyncIterator[Batch]:
         """Yield batches; each has to be delivered before the next is asked for."""
@@ -122,15 +125,20 @@ class Batches:
         yield records[start:]
 
     async def deliver(self, phases: Sequence[Messages], acknowledge: Callable[[], None]) -> None:
-        """Send at once, acknowledge after the batches before, and wait while many are ahead."""
-        before = self._under_way[-1] if self._under_way else None
-        self._under_way.append(
-            asyncio.create_task(self._finish(self.app.output.send(*phases), before, acknowledge))
-        )
-        while len(self._under_way) > BATCHES_AHEAD or self._under_way[0].done():
-            await self._under_way.popleft()
-            if not self._under_way:
-                break
+        """Send at once, acknowledge after the batches before, and wait while much is ahead."""
+        before = self._under_way[-1][0] if self._under_way else None
+        sending = self.app.output.send(*phases)
+        task = asyncio.create_task(self._finish(sending, before, acknowledge))
+        messages = sum(map(len, phases))
+        self._under_way.append((task, messages))
+        self._messages_ahead += messages
+        while self._under_way and (self._under_way[0][0].done() or self._is_far_ahead()):
+            task, messages = self._under_way.popleft()
+            await task
+            self._messages_ahead -= messages
+
+    def _is_far_ahead(self) -> bool:
+        return self._messages_ahead > MESSAGES_AHEAD and len(self._under_way) > 1
 
     @staticmethod
     async def _finish(

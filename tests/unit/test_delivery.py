@@ -58,7 +58,7 @@ async def deliver(store, send_round, monkeypatch, happened):
         rows.put(b"w/1", b"row")
         batch = Batch(batches, SimpleNamespace(topic="in", partition=0), [], last=True)
         await batch.deliver(OUTCOME, Table(), rows)
-        for task in batches._under_way:
+        for task, _ in list(batches._under_way):
             await task
         partition.save(partition.mark())
 
@@ -104,8 +104,25 @@ async def test_batches_are_acknowledged_in_order(monkeypatch):
     await asyncio.sleep(0)
     assert acknowledged == []
     sent["first"].set()
-    await asyncio.gather(*batches._under_way)
+    await asyncio.gather(*(task for task, _ in batches._under_way))
     assert acknowledged == ["first", "second"]
+
+
+async def test_an_agent_waits_when_messages_not_batches_are_far_ahead(monkeypatch):
+    monkeypatch.setattr(delivery, "MESSAGES_AHEAD", 5)
+    broker = Event()
+
+    async def send(*_phases):
+        await broker.wait()
+
+    batches = Batches(SimpleNamespace(output=SimpleNamespace(send=send)), "ledger", None)
+    for _ in range(5):
+        await batches.deliver(["m"], lambda: None)
+    waiting = asyncio.create_task(batches.deliver(["m"], lambda: None))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    broker.set()
+    await waiting
 
 
 async def test_an_agent_with_a_bug_ends_the_worker(monkeypatch):

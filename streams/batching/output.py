@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 __all__ = ["LostMessage", "Message", "Output"]
 
 FLUSH_TIMEOUT_S = 60.0
+# librdkafka sends a request for each partition, and an idempotent producer has at most five under
+# way: a round of small messages to many partitions waits for them in turn.
+PRODUCERS = 3
 PULSE_S = 0.1
 
 
@@ -65,7 +68,7 @@ class Output(Service):
         super().__init__()
         self._config: dict[str, Any] = {
             "bootstrap.servers": bootstrap_servers,
-            # Ordered and without duplicates, as long as this producer lives.
+            # Ordered and without duplicates, as long as a topic's producer lives.
             "enable.idempotence": True,
             # Java's partitioner: librdkafka's own puts one key on two partitions.
             "partitioner": "murmur2_random",
@@ -84,13 +87,14 @@ class Output(Service):
         self._waiting: deque[_Delivery] = deque()
         self._wake = asyncio.Event()
         self._failure: KafkaError | None = None
-        self._producer: Producer | None = None
+        self._producers: list[Producer] = []
+        self._producer_of: dict[str, Producer] = {}
         self._longest_sleep_s = longest_sleep_s
         self._awake_at = time.monotonic()
 
     async def on_start(self) -> None:
         """Connect."""
-        self._producer = Producer(self._config, logger=log)
+        self._producers = [Producer(self._config, logger=log) for _ in range(PRODUCERS)]
         self._awake_at = time.monotonic()
         Thread(target=self._pulse, name="pulse", daemon=True).start()
 
@@ -148,30 +152,37 @@ class Output(Service):
                     delivery.done.set_result(None)
 
     def _send_round(self, columns: list[Column]) -> None:
-        producer = self._producer
-        if producer is None:
+        if not self._producers:
             raise LostMessage("the output has not started")
-        produce, failed = producer.produce, self._on_failure
+        failed = self._on_failure
         for topic, keys, values, partition in columns:
             self.check_awake()
+            producer = self._producer_for(topic)
+            produce = producer.produce
             for key, value in zip(keys, values, strict=True):
                 try:
                     produce(topic, value, key, partition, failed)
                 except BufferError:
-                    self._produce_when_there_is_room(topic, value, key, partition)
+                    self._produce_when_there_is_room(producer, topic, value, key, partition)
                 except Exception as error:
                     raise _not_sent(topic, error) from error
-        left = producer.flush(FLUSH_TIMEOUT_S)
+        left = sum(producer.flush(FLUSH_TIMEOUT_S) for producer in self._producers)
         if self._failure is not None:
             raise LostMessage(f"the broker did not take a message: {self._failure.str()}")
         if left:
             raise LostMessage(f"{left} messages were not acknowledged in {FLUSH_TIMEOUT_S:.0f} s")
 
+    def _producer_for(self, topic: str) -> Producer:
+        """The topic's producer, the same for good: that keeps its messages in order."""
+        if topic not in self._producer_of:
+            number = len(self._producer_of) % len(self._producers)
+            self._producer_of[topic] = self._producers[number]
+        return self._producer_of[topic]
+
     def _produce_when_there_is_room(
-        self, topic: str, value: bytes | None, key: bytes | None, partition: int
+        self, producer: Producer, topic: str, value: bytes | None, key: bytes | None, partition: int
     ) -> None:
-        producer = self._producer
-        while producer is not None:
+        while True:
             producer.poll(0.1)
             try:
                 producer.produce(topic, value, key, partition, self._on_failure)

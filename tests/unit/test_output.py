@@ -41,12 +41,13 @@ async def test_a_worker_that_was_stopped_for_longer_than_its_session_ends_before
     monkeypatch.setattr("streams.batching.output.die", lambda what, _: died.append(what))
     monkeypatch.setattr("streams.batching.output.PULSE_S", 3600)
     output = Output("none", longest_sleep_s=5)
-    output._producer = Mock()
-    output._producer.flush.return_value = 0
+    producer = Mock()
+    producer.flush.return_value = 0
+    output._producers = [producer]
     output._send_round(Messages(Message("t", b"k", b"v")).columns)
     assert died == []
     output._awake_at -= 6
-    output._producer.produce.side_effect = lambda *_: died.append("sent")
+    producer.produce.side_effect = lambda *_: died.append("sent")
     output._send_round(Messages(Message("t", b"k", b"v")).columns)
     assert died == ["woke up too late", "sent"]  # it is dead by then
 
@@ -60,9 +61,20 @@ async def test_a_worker_that_was_stopped_for_longer_than_its_session_ends_before
 )
 def test_a_message_that_is_not_acknowledged_is_lost(failure, left, error):
     output = Output("none")
-    output._producer = Mock()
-    output._producer.flush.return_value = left
+    producer = Mock()
+    producer.flush.return_value = left
+    output._producers = [producer]
     if failure is not None:
-        output._producer.flush.side_effect = lambda _: output._on_failure(failure, None) or 0
+        producer.flush.side_effect = lambda _: output._on_failure(failure, None) or 0
     with pytest.raises(LostMessage, match=error):
         output._send_round(Messages(Message("t", b"k", b"v")).columns)
+
+
+def test_a_topic_keeps_its_producer_and_topics_are_spread_over_them():
+    output = Output("none")
+    output._producers = [Mock(**{"flush.return_value": 0}) for _ in range(3)]
+    for topic in ("a", "b", "c", "d", "b", "a", "d"):
+        output._send_round(Messages(Message(topic, b"k", b"v")).columns)
+    sent = [[call.args[0] for call in p.produce.call_args_list] for p in output._producers]
+    assert sent == [["a", "d", "a", "d"], ["b", "b"], ["c"]]
+    assert all(producer.flush.call_count == 7 for producer in output._producers)

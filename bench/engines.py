@@ -165,12 +165,12 @@ NAIVE_FAUST = Engine(
     "naive_faust",
     "Faust, a record at a time: uvloop, memory tables, linger 20 ms, lz4",
     _python_peer("naive_faust"),
-    share=50,
+    share=100,
 )
 QUIX = Engine(
     "quix",
     "Quix Streams: a checkpoint each 5 s, linger 20 ms, lz4",
     _python_peer("quix"),
-    share=10,
+    share=20,
 )
-ENGINES = {engine.name: engine for engine in (OURS, NAIVE_FAUST, QUIX, KAFKA_STREAMS, PLAIN)}
+ENGINES = {engine.name: engine for engine in (OURS, KAFKA_STREAMS, PLAIN, QUIX, NAIVE_FAUST)}

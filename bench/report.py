@@ -9,12 +9,13 @@ import re
 import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bench.cluster import PARTITIONS, Stuck
-from bench.engines import ENGINES, OURS
+from bench.engines import ENGINES, NAIVE_FAUST, OURS
 from bench.environments import python_with
 from bench.latency import PROFILES_A_SECOND, measure_latency
 from bench.quick import LATENCY_S, PARALLEL, RECOVERED_ROWS, WALLS, loads, say
@@ -77,19 +78,17 @@ def write_report(
 def _throughput(stack: Addresses, directory: Path, rounds: int) -> Table:
     rates: dict[tuple[str, int], list[float]] = {}
     for number in range(rounds):
-        for engine in ENGINES.values():
-            warm, timed = loads(engine.share, seed=8 + number)
-            for parallel in PARALLEL:
-                try:
-                    run = measure(stack, engine, parallel, warm, timed, directory)
-                except Stuck as stuck:
-                    # Plain Faust now and then stands still with two workers.
-                    if engine is OURS:
-                        raise
-                    say(f"{engine.name}:{parallel} came to no end: {stuck}")
-                    continue
-                rates.setdefault((engine.name, parallel), []).append(run.rate)
-                say(f"{run.spec}: {run.rate:,.0f} sections/s")
+        for parallel, engine in product(PARALLEL, ENGINES.values()):
+            try:
+                run = measure(stack, engine, parallel, *loads(engine.share, 8 + number), directory)
+            except Stuck as stuck:
+                # Plain Faust now and then stands still with two workers.
+                if engine is not NAIVE_FAUST or parallel == 1:
+                    raise
+                say(f"{engine.name}:{parallel} came to no end: {stuck}")
+                continue
+            rates.setdefault((engine.name, parallel), []).append(run.rate)
+            say(f"{run.spec}: {run.rate:,.0f} sections/s")
     ours = max(median(found) for (name, _), found in rates.items() if name == OURS.name)
     return [
         {
@@ -99,7 +98,8 @@ def _throughput(stack: Addresses, directory: Path, rounds: int) -> Table:
             "max": round(max(found)),
             "ours / theirs": round(ours / median(found), 2),
         }
-        for (name, parallel), found in rates.items()
+        for name in ENGINES
+        for parallel, found in ((n, rates[name, n]) for n in PARALLEL if (name, n) in rates)
     ]
 
 

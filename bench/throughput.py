@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from streams.devstack import Running as Addresses
 
 START_S = 120
+SETTINGS_S = 40
 SETTLE_S = 2.0
 _numbers = itertools.count(1)
 
@@ -113,7 +114,7 @@ def _wait_for_settings(cluster: Cluster, count: int, running: Running) -> None:
         running.alive()
         return cluster.count(cluster.topics.accepted.name) >= count
 
-    wait_until(accepted, START_S, f"settings of {count} walls on the log")
+    wait_until(accepted, SETTINGS_S, f"settings of {count} walls on the log")
 
 
 def _deadline_s(workload: Workload) -> float:

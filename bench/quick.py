@@ -14,8 +14,10 @@ from bench.throughput import measure
 from bench.workload import Workload
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from bench.throughput import Timed
     from streams.devstack import Running as Addresses
 
 KEYS = (
@@ -39,23 +41,12 @@ RECOVERED_ROWS = 500_000
 
 def quick(stack: Addresses, directory: Path) -> dict[str, float]:
     """Measure; the figures by key, engines by the best of one and two processes or threads."""
-    workloads = {share: loads(share, seed=8) for share in {e.share for e in ENGINES.values()}}
     # The broker gets faster as its code is compiled: first a run that does not count.
-    warm, _ = workloads[OURS.share]
+    warm, _ = loads(OURS.share, seed=8)
     measure(stack, OURS, 2, warm, Workload("broker", WALLS // 5, seed=9), directory)
     rates: dict[str, float] = {}
-    # Ours and Kafka Streams' runs stand side by side: the machine has slow spells.
-    for parallel, engine in product(PARALLEL, ENGINES.values()):
-        try:
-            run = measure(stack, engine, parallel, *workloads[engine.share], directory)
-        except Stuck as stuck:
-            # Plain Faust now and then stands still with two workers; one of them counts then.
-            if engine is not NAIVE_FAUST or parallel == 1:
-                raise
-            say(f"{engine.name}:{parallel} came to no end: {stuck}")
-            continue
-        say(f"{run.spec}: {run.rate:,.0f} sections/s over {run.sections:,}")
-        rates[engine.name] = max(run.rate, rates.get(engine.name, 0))
+    for run in each_engine(stack, directory, seed=8):
+        rates[run.engine] = max(run.rate, rates.get(run.engine, 0))
     ours = rates[OURS.name]
     latency = measure_latency(stack, directory, 1, LATENCY_S)
     say(f"latency of {latency.profiles:,} profiles: P50 {latency.p50_ms:.0f} ms, "
@@ -72,6 +63,25 @@ def quick(stack: Addresses, directory: Path) -> dict[str, float]:
         round(recovered / plain, 2),
     )
     return dict(zip(KEYS, figures, strict=True))
+
+
+def each_engine(stack: Addresses, directory: Path, seed: int) -> Iterator[Timed]:
+    """Time every engine, with one process or thread and then with two.
+
+    Ours and Kafka Streams' runs stand side by side, for the machine has slow spells. Plain Faust
+    now and then stands still with two workers: that run is left out.
+    """
+    workloads = {share: loads(share, seed) for share in {e.share for e in ENGINES.values()}}
+    for parallel, engine in product(PARALLEL, ENGINES.values()):
+        try:
+            run = measure(stack, engine, parallel, *workloads[engine.share], directory)
+        except Stuck as stuck:
+            if engine is not NAIVE_FAUST or parallel == 1:
+                raise
+            say(f"{engine.name}:{parallel} came to no end: {stuck}")
+            continue
+        say(f"{run.spec}: {run.rate:,.0f} sections/s over {run.sections:,}")
+        yield run
 
 
 def loads(share: int, seed: int) -> tuple[Workload, Workload]:

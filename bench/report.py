@@ -9,16 +9,15 @@ import re
 import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from bench.cluster import PARTITIONS, Stuck
-from bench.engines import ENGINES, NAIVE_FAUST, OURS
+from bench.cluster import PARTITIONS
+from bench.engines import ENGINES, OURS
 from bench.environments import python_with
 from bench.latency import PROFILES_A_SECOND, measure_latency
-from bench.quick import LATENCY_S, PARALLEL, RECOVERED_ROWS, WALLS, loads, say
+from bench.quick import LATENCY_S, PARALLEL, RECOVERED_ROWS, WALLS, each_engine, say
 from bench.recovery import Changelog
 from bench.scale import by_partitions, memory_a_row, one_wall
 from bench.throughput import measure
@@ -78,17 +77,8 @@ def write_report(
 def _throughput(stack: Addresses, directory: Path, rounds: int) -> Table:
     rates: dict[tuple[str, int], list[float]] = {}
     for number in range(rounds):
-        for parallel, engine in product(PARALLEL, ENGINES.values()):
-            try:
-                run = measure(stack, engine, parallel, *loads(engine.share, 8 + number), directory)
-            except Stuck as stuck:
-                # Plain Faust now and then stands still with two workers.
-                if engine is not NAIVE_FAUST or parallel == 1:
-                    raise
-                say(f"{engine.name}:{parallel} came to no end: {stuck}")
-                continue
-            rates.setdefault((engine.name, parallel), []).append(run.rate)
-            say(f"{run.spec}: {run.rate:,.0f} sections/s")
+        for run in each_engine(stack, directory, seed=8 + number):
+            rates.setdefault((run.engine, run.parallel), []).append(run.rate)
     ours = max(median(found) for (name, _), found in rates.items() if name == OURS.name)
     return [
         {

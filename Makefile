@@ -35,10 +35,11 @@ stop: ## Stop the background workers, Kafka and the registry; their data stays
 	@$(BIN)/thewall worker --stop
 	@$(BIN)/thewall down
 
-check: install ## Lint, format and types
+check: install ## Lint, format, types, and which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict domain streams
+	$(BIN)/lint-imports --no-logo
 
 test: check ## Run every check and every test, on a real Kafka and a real registry
 	$(BIN)/pytest

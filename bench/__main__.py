@@ -23,7 +23,7 @@ from streams.devstack import Stack
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.devstack import Running
+    from streams.devstack import StackAddresses
 
 WARM_UP_WALLS = 200
 
@@ -33,7 +33,7 @@ app = typer.Typer(
 
 
 @contextmanager
-def _stack() -> Iterator[tuple[Running, Path]]:
+def _stack() -> Iterator[tuple[StackAddresses, Path]]:
     with tempfile.TemporaryDirectory(prefix="thewall-bench-") as name:
         stack = Stack(Path(name) / "stack")
         addresses = stack.up()

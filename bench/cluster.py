@@ -25,8 +25,8 @@ from confluent_kafka.admin import (
 )
 
 from bench.wire import Wire
+from streams.contract.topics import Topics, create_topics
 from streams.settings import Settings
-from streams.topics import Topics, create_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from bench.workload import Workload
     from domain.wall import Wall
-    from streams.devstack import Running
+    from streams.devstack import StackAddresses
 
 FETCH = 20_000
 # As many as the pipeline has as it comes, for every engine.
@@ -77,7 +77,7 @@ class Rows:
 class Cluster:
     """One run's topics on the broker, under a prefix of their own."""
 
-    def __init__(self, stack: Running, prefix: str, partitions: int = PARTITIONS) -> None:
+    def __init__(self, stack: StackAddresses, prefix: str, partitions: int = PARTITIONS) -> None:
         """Create the topics and register the schemas."""
         self.stack = stack
         self.prefix = prefix

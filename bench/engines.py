@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.environments import PEERS, java_command, python_with
 from bench.wire import ROOT
-from streams.devstack.stack import _free_port as free_port
+from streams.devstack.stack import free_port as free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,7 +17,7 @@ from bench.throughput import START_S, new_prefix
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.devstack import Running as Addresses
+    from streams.devstack import StackAddresses
 
 PROFILES_A_SECOND = 300
 # The exercise's own profiles, in turn.
@@ -38,7 +38,7 @@ class Latency:
 
 
 def measure_latency(
-    stack: Addresses,
+    stack: StackAddresses,
     directory: Path,
     processes: int,
     seconds: int,

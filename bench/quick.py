@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.throughput import Timed
-    from streams.devstack import Running as Addresses
+    from streams.devstack import StackAddresses
 
 KEYS = (
     "pipeline_sections_per_s",
@@ -39,7 +39,7 @@ LATENCY_S = 12
 RECOVERED_ROWS = 500_000
 
 
-def quick(stack: Addresses, directory: Path) -> dict[str, float]:
+def quick(stack: StackAddresses, directory: Path) -> dict[str, float]:
     """Measure; the figures by key, engines by the best of one and two processes or threads."""
     # The broker gets faster as its code is compiled: first a run that does not count.
     warm, _ = loads(OURS.share, seed=8)
@@ -65,7 +65,7 @@ def quick(stack: Addresses, directory: Path) -> dict[str, float]:
     return dict(zip(KEYS, figures, strict=True))
 
 
-def each_engine(stack: Addresses, directory: Path, seed: int) -> Iterator[Timed]:
+def each_engine(stack: StackAddresses, directory: Path, seed: int) -> Iterator[Timed]:
     """Time every engine, with one process or thread and then with two.
 
     Ours and Kafka Streams' runs stand side by side, for the machine has slow spells. Plain Faust

@@ -15,12 +15,12 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from bench.cluster import FETCH, Cluster, wait_until
 from bench.engines import OURS
 from bench.throughput import new_prefix
-from streams.avro import register
+from streams.contract.codecs import register_schemas
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streams.devstack import Running as Addresses
+    from streams.devstack import StackAddresses
 
 RECOVERY_S = 600
 CREWS_A_WALL = 1000
@@ -46,13 +46,13 @@ class Recovery:
 class Changelog:
     """A worker's changelog with crews' rows on it, one a key, as the pipeline writes them."""
 
-    def __init__(self, stack: Addresses, rows: int) -> None:
+    def __init__(self, stack: StackAddresses, rows: int) -> None:
         """Fill it."""
         self.cluster = Cluster(stack, new_prefix("recovery"))
         self.rows = rows
         topics = self.cluster.topics.all()
         (self.topic,) = (t.name for t in topics if t.name.endswith("-crews-changelog"))
-        codec = register(stack.registry_url, topics)["CrewRow"]
+        codec = register_schemas(stack.registry_url, topics)["CrewRow"]
         encode = codec.encoder("section", "busy_until")
         common = {"version": 1, "profile": 1, "relieved_on": None}
         for first in range(1, rows + 1, CREWS_A_WALL):

@@ -24,7 +24,7 @@ from bench.throughput import measure
 from bench.workload import CREWS, SECTIONS_A_WALL, Workload
 
 if TYPE_CHECKING:
-    from streams.devstack import Running as Addresses
+    from streams.devstack import StackAddresses
 
 HERE = Path(__file__).parent
 LIBRARIES = (
@@ -36,7 +36,7 @@ Table = list[dict[str, Any]]
 
 
 def write_report(
-    stack: Addresses, directory: Path, output: Path, rounds: int, sizes: list[int]
+    stack: StackAddresses, directory: Path, output: Path, rounds: int, sizes: list[int]
 ) -> None:
     """Measure everything, and write `report.json`, `report.md` and the plots.
 
@@ -74,7 +74,7 @@ def write_report(
     ])  # fmt: skip
 
 
-def _throughput(stack: Addresses, directory: Path, rounds: int) -> Table:
+def _throughput(stack: StackAddresses, directory: Path, rounds: int) -> Table:
     rates: dict[tuple[str, int], list[float]] = {}
     for number in range(rounds):
         for run in each_engine(stack, directory, seed=8 + number):
@@ -93,7 +93,7 @@ def _throughput(stack: Addresses, directory: Path, rounds: int) -> Table:
     ]
 
 
-def _latency(stack: Addresses, directory: Path, rounds: int) -> Table:
+def _latency(stack: StackAddresses, directory: Path, rounds: int) -> Table:
     table = []
     for parallel in PARALLEL:
         runs = [measure_latency(stack, directory, parallel, LATENCY_S) for _ in range(rounds)]
@@ -109,7 +109,7 @@ def _latency(stack: Addresses, directory: Path, rounds: int) -> Table:
     return table
 
 
-def _recovery(stack: Addresses, directory: Path, rounds: int) -> Table:
+def _recovery(stack: StackAddresses, directory: Path, rounds: int) -> Table:
     changelog = Changelog(stack, RECOVERED_ROWS)
     rates: dict[str, list[float]] = {"a plain consumer": [], "memory": [], "rocksdb": []}
     for number in range(rounds):

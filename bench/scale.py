@@ -13,14 +13,14 @@ from bench.throughput import START_S, measure, new_prefix
 from bench.workload import Workload
 from domain.settings import settings_for
 from domain.wall import Wall
-from streams.client import Client
+from streams.client.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from bench.throughput import Timed
-    from streams.devstack import Running as Addresses
+    from streams.devstack import StackAddresses
 
 PARTITIONS = (1, 2, 4, 8, 16, 32)
 PROFILES, SECTIONS = 100, 2000
@@ -30,7 +30,7 @@ FEW_ROWS = 1_000
 
 
 def by_partitions(
-    stack: Addresses, directory: Path, processes: int, walls: int
+    stack: StackAddresses, directory: Path, processes: int, walls: int
 ) -> Iterator[tuple[int, Timed]]:
     """The pipeline on topics of more and more partitions: their number, and the run."""
     timed = Workload("timed", walls, seed=8)
@@ -40,7 +40,7 @@ def by_partitions(
         yield partitions, measure(stack, OURS, workers, warm, timed, directory, partitions)
 
 
-def one_wall(stack: Addresses, directory: Path, processes: int) -> dict[str, float]:
+def one_wall(stack: StackAddresses, directory: Path, processes: int) -> dict[str, float]:
     """Sections a second of one wall, from submitting it to its last row, by mode."""
     random = Random(1)
     large = {
@@ -70,7 +70,7 @@ def _build(client: Client, wall: Wall) -> float:
     return time.perf_counter() - begun
 
 
-def memory_a_row(stack: Addresses, directory: Path, rows: int) -> dict[str, float]:
+def memory_a_row(stack: StackAddresses, directory: Path, rows: int) -> dict[str, float]:
     """Bytes of resident memory that each of so many crews' rows takes up, by store."""
     few, full = Changelog(stack, FEW_ROWS), Changelog(stack, rows)
     try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.cluster import Rows
     from bench.engines import Engine, Running
     from bench.workload import Workload
-    from streams.devstack import Running as Addresses
+    from streams.devstack import StackAddresses
 
 START_S = 120
 SETTINGS_S = 40
@@ -65,7 +65,7 @@ def new_prefix(name: str) -> str:
 
 
 def measure(
-    stack: Addresses,
+    stack: StackAddresses,
     engine: Engine,
     parallel: int,
     warm: Workload,

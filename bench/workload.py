@@ -7,8 +7,8 @@ from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING
 
-from domain.account import account
-from domain.settings import Settings
+from domain.account import account_of
+from domain.settings import WallSettings
 from domain.wall import Wall
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Workload:
 
     def each(self) -> Iterator[Wall]:
         """The walls."""
-        settings = Settings("crew-pool", CREWS)
+        settings = WallSettings("crew-pool", CREWS)
         for number in range(self.walls):
             random = Random(f"{self.seed}/{self.label}/{number}")
             heights = bytes(random.choices(range(31), k=SECTIONS_A_WALL))
@@ -52,7 +52,7 @@ class Workload:
         overview: dict[str, tuple[int, ...]] = {}
         unfinished = 0
         for wall in self.each():
-            whole = account(wall)
+            whole = account_of(wall)
             for built in whole.profiles:
                 key = f"{wall.id}/{built.profile}"
                 for row in built.daily:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from domain.daily import Curve, DailyRow, curve_of, daily_rows
-from domain.materials import Material, material
+from domain.daily import DailyRow, SectionsAtWork, curve_of, daily_rows
+from domain.materials import Material, material_named
 from domain.planning import plan_wall
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class ProfileAccount:
     ice: int
     cost: int
     daily: list[DailyRow]
-    curve: Curve
+    curve: SectionsAtWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +109,9 @@ class WallAccount:
         }
 
 
-def account(wall: Wall) -> WallAccount:
+def account_of(wall: Wall) -> WallAccount:
     """Compute the account of a wall."""
-    used = material(wall.settings.material)
+    used = material_named(wall.settings.material)
     profiles = []
     for number, plan in plan_wall(wall.settings, wall.profiles).profiles.items():
         curve = curve_of(zip(plan.first_days, plan.days, strict=True))

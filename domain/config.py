@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from domain.errors import InvalidWall, quoted
 from domain.rules import FULL_HEIGHT_FT, MAX_PROFILE, MAX_SECTIONS
-from domain.wall import InvalidWall, checked_heights, shown
+from domain.wall import checked_heights
 
 _WORD = re.compile(r"[^ \t]+")
 
@@ -82,7 +83,7 @@ def _heights(words: str, line: int, problems: list[Problem]) -> bytes:
 def _height(word: str) -> int:
     right = f"heights are whole numbers 0..{FULL_HEIGHT_FT}"
     if not (word.isascii() and word.isdecimal()):
-        raise InvalidWall(f"{shown(word)} is not a height; {right}")
+        raise InvalidWall(f"{quoted(word)} is not a height; {right}")
     digits = word.lstrip("0") or "0"
     # Counted first: an integer of thousands of digits can't be read.
     if len(digits) > len(str(FULL_HEIGHT_FT)) or int(digits) > FULL_HEIGHT_FT:

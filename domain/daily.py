@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class SectionsAtWork:
     """How many sections of a profile are at work each day: a sparse difference array.
 
     Attributes:
@@ -65,13 +65,13 @@ class Curve:
                 yield day, feet, by_now
 
 
-def curve_of(spans: Iterable[tuple[int, int]]) -> Curve:
+def curve_of(spans: Iterable[tuple[int, int]]) -> SectionsAtWork:
     """The curve of sections built on these (first day, days of work); O(1) for each."""
     changes: defaultdict[int, int] = defaultdict(int)
     for first_day, days in spans:
         changes[first_day] += 1
         changes[first_day + days] -= 1
-    return Curve(tuple((day, changes[day]) for day in sorted(changes) if changes[day]))
+    return SectionsAtWork(tuple((day, changes[day]) for day in sorted(changes) if changes[day]))
 
 
 class DailyRow(NamedTuple):
@@ -99,7 +99,7 @@ class DailyColumns(NamedTuple):
     cumulative_cost: list[int]
 
 
-def daily_columns(curve: Curve, material: Material) -> DailyColumns:
+def daily_columns(curve: SectionsAtWork, material: Material) -> DailyColumns:
     """What a profile used on each day with work, in order."""
     columns = DailyColumns([], [], [], [])
     by_now = 0
@@ -115,6 +115,6 @@ def daily_columns(curve: Curve, material: Material) -> DailyColumns:
     return columns
 
 
-def daily_rows(curve: Curve, material: Material) -> list[DailyRow]:
+def daily_rows(curve: SectionsAtWork, material: Material) -> list[DailyRow]:
     """A row for each day with work, in order."""
     return [DailyRow(*row) for row in zip(*daily_columns(curve, material), strict=True)]

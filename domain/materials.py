@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.wall import InvalidWall
+from domain.errors import InvalidWall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ MATERIALS: Mapping[str, Material] = {
 }
 
 
-def material(name: str) -> Material:
+def material_named(name: str) -> Material:
     """The material of that name.
 
     Raises:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.materials import DEFAULT_MATERIAL
-from domain.materials import material as material_named
-from domain.modes import mode as mode_named
+from domain.errors import InvalidWall, quoted
+from domain.materials import DEFAULT_MATERIAL, material_named
+from domain.modes import mode_named
 from domain.rules import MAX_CREWS
-from domain.wall import InvalidWall, shown
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class WallSettings:
     """A wall's settings; those of a wall without any are the defaults.
 
     Attributes:
@@ -26,7 +25,7 @@ class Settings:
     material: str = DEFAULT_MATERIAL
 
 
-def checked_settings(mode: str, crews: int | None, material: str) -> Settings:
+def checked_settings(mode: str, crews: int | None, material: str) -> WallSettings:
     """The settings, if they fit together.
 
     Raises:
@@ -40,14 +39,14 @@ def checked_settings(mode: str, crews: int | None, material: str) -> Settings:
         raise InvalidWall(f"mode {mode} has no pool of crews; leave the number of crews out")
     if crews is not None and (type(crews) is not int or not 1 <= crews <= MAX_CREWS):
         raise InvalidWall(
-            f"number of crews {shown(crews)} is not a whole number from 1 to {MAX_CREWS:,}"
+            f"number of crews {quoted(crews)} is not a whole number from 1 to {MAX_CREWS:,}"
         )
-    return Settings(mode, crews, material)
+    return WallSettings(mode, crews, material)
 
 
 def settings_for(
     crews: int | None = None, material: str = DEFAULT_MATERIAL, mode: str | None = None
-) -> Settings:
+) -> WallSettings:
     """The settings that are meant where the mode is left open: a pool if crews are given.
 
     Raises:

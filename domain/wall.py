@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from domain.errors import InvalidWall, quoted
 from domain.rules import FULL_HEIGHT_FT, MAX_PROFILE, MAX_SECTIONS, WALL_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from domain.settings import Settings
-
-
-class InvalidWall(ValueError):
-    """Something about a wall is wrong; the message says what, where, and what is right."""
+    from domain.settings import WallSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ class Wall:
     """
 
     id: str
-    settings: Settings
+    settings: WallSettings
     profiles: Mapping[int, bytes]
 
 
@@ -51,7 +48,7 @@ def checked_profile_number(number: int) -> int:
     """
     if type(number) is not int or not 1 <= number <= MAX_PROFILE:
         raise InvalidWall(
-            f"profile {shown(number)} is not a whole number from 1 to {MAX_PROFILE:,}"
+            f"profile {quoted(number)} is not a whole number from 1 to {MAX_PROFILE:,}"
         )
     return number
 
@@ -74,16 +71,7 @@ def checked_heights(heights: Sequence[object], where: str = "") -> bytes:
     for section, height in enumerate(heights, start=1):
         if type(height) is not int or not 0 <= height <= FULL_HEIGHT_FT:
             raise InvalidWall(
-                f"{place}section {section} has height {shown(height)}; heights are whole numbers "
+                f"{place}section {section} has height {quoted(height)}; heights are whole numbers "
                 f"0..{FULL_HEIGHT_FT}, in feet"
             )
     return bytes(heights)  # type: ignore[arg-type]
-
-
-def shown(value: object) -> str:
-    """A wrong value as messages quote it: short, and in ASCII without control characters."""
-    # An integer of thousands of digits refuses to become a string.
-    if isinstance(value, int) and abs(value) >= 10**20:
-        return "of more than 20 digits"
-    text = ascii(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -11,13 +11,13 @@ import uvloop
 
 from streams import metrics
 from streams.agents import crews, intake, ledger, overview, planner
-from streams.avro import register
-from streams.batching import BatchApp, Output, RocksDirectory
-from streams.group import Group
-from streams.pipeline import Pipeline
-from streams.topics import Topics, create_topics
-from streams.versions import version_to_run
-from streams.web import views
+from streams.batching import BatchApp, BatchProducer, RocksDirectory
+from streams.client.group import Group
+from streams.client.versions import version_to_run
+from streams.context import StageContext
+from streams.contract.codecs import register_schemas
+from streams.contract.topics import Topics, create_topics
+from streams.views import pages
 
 if TYPE_CHECKING:
     from streams.settings import Settings
@@ -43,16 +43,16 @@ def create_app(settings: Settings) -> BatchApp:
     directory = RocksDirectory(settings.worker_dir, settings.bootstrap_servers) if on_disk else None
     create_topics(settings)
     topics = Topics.of(settings)
-    codecs = register(settings.registry_url, topics.all())
-    pipeline = Pipeline(topics, codecs, settings.partitions, settings.version)
+    codecs = register_schemas(settings.registry_url, topics.all())
+    context = StageContext(topics, codecs, settings.partitions, settings.version)
     app = BatchApp(
         settings.app_id,
-        output=Output(
+        output=BatchProducer(
             settings.bootstrap_servers,
             # Shorter than the session: a worker that was stopped, and has lost its partitions
             # meanwhile, must not wake up and send what it held.
             {"message.timeout.ms": int(settings.session_timeout_s * 900)},
-            longest_sleep_s=settings.session_timeout_s * 0.8,
+            max_suspension_s=settings.session_timeout_s * 0.8,
         ),
         on_batch=metrics.count_batch,
         on_recovered=metrics.count_recovered,
@@ -97,9 +97,9 @@ def create_app(settings: Settings) -> BatchApp:
         for name in ("intake", "planner", "crews", "ledger", "overview")
     }
     for stage in STAGES:
-        stage.register(app, tables[stage.__name__.rpartition(".")[2]], pipeline)
+        stage.register(app, tables[stage.__name__.rpartition(".")[2]], context)
     app.watch(settings.bootstrap_servers, settings.watchdog_s)
-    views.register(app, tables["overview"], pipeline, settings)
+    pages.register(app, tables["overview"], context, settings)
     return app
 
 
@@ -110,7 +110,7 @@ def run_worker(settings: Settings) -> None:
         ClientError: The settings name an application version that is not current.
     """
     given, settings = settings, version_to_run(settings)
-    while Group(settings, Topics.of(settings)).is_closed():
+    while Group(settings, Topics.of(settings)).is_fenced():
         # A rebuild switches just now, or was killed a moment ago: another version may be current.
         time.sleep(0.5)
         settings = version_to_run(given)

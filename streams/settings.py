@@ -7,18 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.rules import DEFAULT_WALL
-
-
-class MissingBroker(RuntimeError):
-    """No broker or registry is configured, and the embedded stack does not run."""
-
-
-class InvalidSettings(ValueError):
-    """An environment variable holds a value that its setting does not take."""
 
 
 class Settings(BaseSettings):
@@ -111,39 +103,3 @@ class Settings(BaseSettings):
     def worker_dir(self) -> Path:
         """A worker's own directory: on one machine no two workers have one port."""
         return self.data_dir / f"{self.group}-{self.web_port}"
-
-
-def load_settings(**overrides: object) -> Settings:
-    """Read the settings; addresses that are not set are those of the running embedded stack.
-
-    Args:
-        overrides: Fields given on the command line; those that are None are left out.
-
-    Raises:
-        InvalidSettings: A variable or an override holds what its setting does not take.
-        MissingBroker: No address is set and no embedded stack runs.
-    """
-    given = {name: value for name, value in overrides.items() if value is not None}
-    try:
-        settings = Settings.model_validate({**Settings().model_dump(), **given})
-    except ValidationError as error:
-        problems = "; ".join(
-            f"THEWALL_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-            for problem in error.errors()
-        )
-        raise InvalidSettings(problems) from error
-    if settings.bootstrap_servers and settings.registry_url:
-        return settings
-    from streams.devstack import running  # only here: others need no stack
-
-    stack = running()
-    if stack is None:
-        raise MissingBroker(
-            "no broker: run `thewall up`, or set THEWALL_BOOTSTRAP_SERVERS and THEWALL_REGISTRY_URL"
-        )
-    return settings.model_copy(
-        update={
-            "bootstrap_servers": settings.bootstrap_servers or stack.bootstrap_servers,
-            "registry_url": settings.registry_url or stack.registry_url,
-        }
-    )

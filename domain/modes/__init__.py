@@ -7,7 +7,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, cast
 
-from domain.wall import InvalidWall
+from domain.errors import InvalidWall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ def modes() -> Mapping[str, Mode]:
     return {module.NAME: cast("Mode", module) for module in found}
 
 
-def mode(name: str) -> Mode:
+def mode_named(name: str) -> Mode:
     """The mode of that name.
 
     Raises:

@@ -11,25 +11,25 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from streams import metrics
-from streams.avro import BadRecord
 from streams.batching import Outcome
-from streams.topics import partition_of
+from streams.contract.codecs import BadRecord
+from streams.contract.topics import partition_of
 
 if TYPE_CHECKING:
-    from streams.avro import Record
-    from streams.batching import BatchApp, Batches, BatchTable, RecordBatch, Rows
-    from streams.pipeline import Pipeline
+    from streams.batching import BatchApp, BatchStream, BatchTable, RecordBatch, Rows
+    from streams.context import StageContext
+    from streams.contract.codecs import Record
 
 ORDER_FIELDS = ("section", "crew", "first_day", "days", "relieves")
 ROW_FIELDS = ("version", "profile", "section", "busy_until", "relieved_on")
 
 
-def build(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
+def build(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     """Carry out a batch of orders."""
-    orders = _Orders(batch, rows, pipeline)
+    orders = _Orders(batch, rows, context)
     plan: object = None
     run: list[tuple[Any, ...]] = []
-    decode = pipeline.codecs["BuildSection"].decoder(in_common=3)
+    decode = context.codecs["BuildSection"].decoder(in_common=3)
     for record, order in zip(batch.records, decode(r.value for r in batch.records), strict=True):
         # Orders of one plan follow one another, and name it by the very same tuple.
         if order is not None and order[0] is plan:
@@ -40,9 +40,11 @@ def build(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
         if order is not None:
             continue
         try:
-            name, other = pipeline.codecs.read(record.value or b"", "BuildSection", "RelieveCrew")
+            name, other = context.codecs.decode_any(
+                record.value or b"", "BuildSection", "RelieveCrew"
+            )
         except BadRecord as error:
-            orders.outcome.messages.append(pipeline.dead_letter(batch, record, str(error)))
+            orders.outcome.messages.append(context.dead_letter(batch, record, str(error)))
             continue
         if name == "RelieveCrew":
             orders.relieve(other)
@@ -56,11 +58,11 @@ def build(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
 class _Orders:
     """A batch of orders being carried out, in the order in which they were given."""
 
-    def __init__(self, batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> None:
+    def __init__(self, batch: RecordBatch, rows: Rows, context: StageContext) -> None:
         self.outcome = Outcome()
         self._batch = batch
         self._rows = rows
-        self._pipeline = pipeline
+        self._context = context
         self._reports: dict[tuple[str, int, int], Record] = {}
         # Of each wall's crews, the fields of their row, as in ROW_FIELDS.
         self._last: dict[str, dict[str, tuple[Any, ...]]] = {}
@@ -85,17 +87,17 @@ class _Orders:
         report["sections"] += sections
         report["first_days"] += first_days
         report["days"] += days
-        encode = self._pipeline.codecs["SectionCompleted"].encoder(
+        encode = self._context.codecs["SectionCompleted"].encoder(
             "section", "crew", "day", "crew_relieved_on"
         )
         subject = f"{wall}/{profile}"
         section_keys = subject.encode() + b"/%d"
         # On the partition of its profile, where the events that say the same of the profile are.
         self.outcome.messages.add(
-            self._pipeline.topics.events.name,
+            self._context.topics.events.name,
             [section_keys % section for section in sections],
             encode(report, sections, crews, completed_on, relieved_on),
-            partition_of(subject, self._pipeline.partitions),
+            partition_of(subject, self._context.partitions),
         )
         last = zip(
             repeat(version), repeat(profile), sections, completed_on, relieved_on, strict=False
@@ -109,8 +111,8 @@ class _Orders:
         _, profile, section, busy_until, _ = last.get(crew) or self._last_order(wall, crew)
         last[crew] = (order["version"], profile, section, busy_until, day)
         self.outcome.messages.append(
-            self._pipeline.message(
-                self._pipeline.topics.events, f"{wall}/crew/{crew}", "CrewRelieved", order
+            self._context.message(
+                self._context.topics.events, f"{wall}/crew/{crew}", "CrewRelieved", order
             )
         )
 
@@ -118,7 +120,7 @@ class _Orders:
         value = self._rows.get(f"{wall}/{crew}".encode())
         if value is None:
             return (0, 0, 0, 0, None)
-        row = self._pipeline.codecs["CrewRow"].decode(value)
+        row = self._context.codecs["CrewRow"].decode(value)
         return tuple(row[name] for name in ROW_FIELDS)
 
     def reported(self) -> Outcome:
@@ -126,11 +128,9 @@ class _Orders:
         for report in self._reports.values():
             metrics.SECTIONS_BUILT.inc(len(report["sections"]))
             key = f"{report['wall']}/{report['profile']}"
-            topic = self._pipeline.topics.progress
-            self.outcome.messages.append(
-                self._pipeline.message(topic, key, "SectionsBuilt", report)
-            )
-        encode = self._pipeline.codecs["CrewRow"].encoder(*ROW_FIELDS)
+            topic = self._context.topics.progress
+            self.outcome.messages.append(self._context.message(topic, key, "SectionsBuilt", report))
+        encode = self._context.codecs["CrewRow"].encoder(*ROW_FIELDS)
         for wall, last in self._last.items():
             row_keys = wall.encode() + b"/%b"
             encoded = encode({}, *zip(*last.values(), strict=True))
@@ -139,11 +139,11 @@ class _Orders:
         return self.outcome
 
 
-def register(app: BatchApp, table: BatchTable, pipeline: Pipeline) -> None:
+def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     """Make the crews an agent of the app."""
 
-    @app.batch_agent(pipeline.topics.build_commands.name)
-    async def crews(batches: Batches) -> None:
+    @app.batch_agent(context.topics.build_commands.name)
+    async def crews(batches: BatchStream) -> None:
         async for batch in batches:
             rows = table.rows(batch.partition)
-            await batch.deliver(build(batch, rows, pipeline), table, rows)
+            await batch.deliver(build(batch, rows, context), table, rows)

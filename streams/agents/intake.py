@@ -10,53 +10,56 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from domain.errors import InvalidWall
 from domain.rules import MAX_PROFILE
-from domain.settings import Settings, checked_settings, settings_for
-from domain.wall import InvalidWall, checked_heights, checked_profile_number, checked_wall_id
-from streams.avro import BadRecord
+from domain.settings import WallSettings, checked_settings, settings_for
+from domain.wall import checked_heights, checked_profile_number, checked_wall_id
 from streams.batching import Outcome
+from streams.contract.codecs import BadRecord
 
 if TYPE_CHECKING:
-    from streams.avro import Record
-    from streams.batching import BatchApp, Batches, BatchTable, Message, RecordBatch, Rows
+    from streams.batching import BatchApp, BatchStream, BatchTable, Message, RecordBatch, Rows
     from streams.batching import Record as KafkaRecord
-    from streams.pipeline import Pipeline
+    from streams.context import StageContext
+    from streams.contract.codecs import Record
 
 
-def accept(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
+def accept(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     """Accept or dead-letter each record of a batch of submitted events."""
     outcome = Outcome()
     for record in batch.records:
         try:
-            accepted = _accept_one(batch, record, rows, pipeline)
+            accepted = _accept_one(batch, record, rows, context)
         except (BadRecord, InvalidWall) as error:
-            accepted = pipeline.dead_letter(batch, record, str(error))
+            accepted = context.dead_letter(batch, record, str(error))
         if accepted is not None:
             outcome.messages.append(accepted)
     return outcome
 
 
 def _accept_one(
-    batch: RecordBatch, record: KafkaRecord, rows: Rows, pipeline: Pipeline
+    batch: RecordBatch, record: KafkaRecord, rows: Rows, context: StageContext
 ) -> Message | None:
-    is_profile = batch.topic == pipeline.topics.profiles.name
+    is_profile = batch.topic == context.topics.profiles.name
     key = _key_text(record.key, "wall id/profile number" if is_profile else "wall id")
     wall, profile = _split_profile_key(key) if is_profile else (checked_wall_id(key), 0)
     # Before the row is asked: what is wrong is wrong each time it is delivered.
     if is_profile:
         name = "ProfileAccepted"
-        heights = None if record.value is None else _heights(record.value, wall, profile, pipeline)
+        heights = None if record.value is None else _heights(record.value, wall, profile, context)
         fields: Record = {"wall": wall, "profile": profile, "heights": heights}
     else:
         name = "SettingsAccepted"
-        settings = Settings() if record.value is None else _settings(record.value, wall, pipeline)
+        settings = (
+            WallSettings() if record.value is None else _settings(record.value, wall, context)
+        )
         fields = {
             "wall": wall,
             "mode": settings.mode,
             "crews": settings.crews,
             "material": settings.material,
         }
-    row_codec = pipeline.codecs["IntakeRow"]
+    row_codec = context.codecs["IntakeRow"]
     row_key = key.encode()
     row_bytes = rows.get(row_key)
     row = row_codec.decode(row_bytes) if row_bytes is not None else None
@@ -68,7 +71,7 @@ def _accept_one(
         )
     rows.put(row_key, row_codec.encode({"offset": record.offset, "live": record.value is not None}))
     source = {"source_partition": batch.partition, "source_offset": record.offset}
-    return pipeline.message(pipeline.topics.accepted, wall, name, fields | source)
+    return context.message(context.topics.accepted, wall, name, fields | source)
 
 
 def _key_text(key: bytes | None, shape: str) -> str:
@@ -92,8 +95,8 @@ def _split_profile_key(key: str) -> tuple[str, int]:
     return checked_wall_id(wall), checked_profile_number(int(number))
 
 
-def _heights(value: bytes, wall: str, profile: int, pipeline: Pipeline) -> bytes:
-    _, submitted = pipeline.codecs.read(value, "ProfileSubmitted")
+def _heights(value: bytes, wall: str, profile: int, context: StageContext) -> bytes:
+    _, submitted = context.codecs.decode_any(value, "ProfileSubmitted")
     if (submitted["wall"], submitted["profile"]) != (wall, profile):
         raise BadRecord(
             f"the key is {wall}/{profile}, but the profile is {submitted['wall'][:100]!r}/"
@@ -102,8 +105,8 @@ def _heights(value: bytes, wall: str, profile: int, pipeline: Pipeline) -> bytes
     return checked_heights(submitted["heights"])
 
 
-def _settings(value: bytes, wall: str, pipeline: Pipeline) -> Settings:
-    _, submitted = pipeline.codecs.read(value, "WallConfigured")
+def _settings(value: bytes, wall: str, context: StageContext) -> WallSettings:
+    _, submitted = context.codecs.decode_any(value, "WallConfigured")
     if submitted["wall"] != wall:
         raise BadRecord(
             f"the key is {wall}, but the settings are of {submitted['wall'][:100]!r}; they must "
@@ -115,13 +118,13 @@ def _settings(value: bytes, wall: str, pipeline: Pipeline) -> Settings:
     return checked_settings(mode, crews, material)
 
 
-def register(app: BatchApp, table: BatchTable, pipeline: Pipeline) -> None:
+def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     """Make intake an agent of the app."""
-    topics = pipeline.topics
+    topics = context.topics
 
     @app.batch_agent(topics.walls.name, topics.profiles.name)
-    async def intake(batches: Batches) -> None:
+    async def intake(batches: BatchStream) -> None:
         async for batch in batches:
-            await pipeline.codecs.resolve(record.value for record in batch.records)
+            await context.codecs.fetch_schemas(record.value for record in batch.records)
             rows = table.rows(batch.partition)
-            await batch.deliver(accept(batch, rows, pipeline), table, rows)
+            await batch.deliver(accept(batch, rows, context), table, rows)

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.daily import Curve, curve_of, daily_columns
-from domain.materials import material
+from domain.daily import SectionsAtWork, curve_of, daily_columns
+from domain.materials import material_named
 from streams import metrics
-from streams.avro import BadRecord
 from streams.batching import Message, Outcome
+from streams.contract.codecs import BadRecord
 
 if TYPE_CHECKING:
-    from streams.avro import Record
-    from streams.batching import BatchApp, Batches, BatchTable, RecordBatch, Rows
-    from streams.pipeline import Pipeline
+    from streams.batching import BatchApp, BatchStream, BatchTable, RecordBatch, Rows
+    from streams.context import StageContext
+    from streams.contract.codecs import Record
 
 NOTHING: Record = {
     "published": -1, "material": None, "sections": 0, "step_days": [], "steps": [],
@@ -28,21 +28,21 @@ NOTHING: Record = {
 }  # fmt: skip
 
 
-def account(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
+def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     """Apply a batch of plans and reports, and publish what they complete."""
     outcome = Outcome()
-    codec = pipeline.codecs["LedgerRow"]
+    codec = context.codecs["LedgerRow"]
     touched: dict[tuple[str, int], Record] = {}
     # Plans that are being built, decoded: the next report is most likely of one of them.
     building: dict[tuple[str, int], Record] = rows.cache
     announced: set[tuple[str, int]] = set()
     for record in batch.records:
         try:
-            name, event = pipeline.codecs.read(
+            name, event = context.codecs.decode_any(
                 record.value or b"", "ProfilePlanned", "SectionsBuilt"
             )
         except BadRecord as error:
-            outcome.messages.append(pipeline.dead_letter(batch, record, str(error)))
+            outcome.messages.append(context.dead_letter(batch, record, str(error)))
             continue
         wall, profile = event["wall"], event["profile"]
         row = touched.get((wall, profile)) or building.get((wall, profile))
@@ -53,14 +53,14 @@ def account(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
         # At the record that completes it, not at the end of the batch: if we die having sent some
         # of these rows, the same record makes us send them again before a later one replaces them.
         if _is_complete(row):
-            row = _publish(wall, profile, row, batch.partition, pipeline, outcome)
+            row = _publish(wall, profile, row, batch.partition, context, outcome)
             building.pop((wall, profile), None)
         elif name == "ProfilePlanned" and row["planned"] is event:
             announced.add((wall, profile))
         touched[wall, profile] = row
     for (wall, profile), row in touched.items():
         if (wall, profile) in announced and row["planned"] is not None:
-            _announce(wall, profile, row, batch.partition, pipeline, outcome)
+            _announce(wall, profile, row, batch.partition, context, outcome)
         if row["building"] > row["published"]:
             building[wall, profile] = row
         rows.put(f"{wall}/{profile}".encode(), codec.encode(row))
@@ -96,15 +96,15 @@ def _apply(row: Record, name: str, event: Record) -> Record:
 
 
 def _publish(
-    wall: str, profile: int, row: Record, partition: int, pipeline: Pipeline, outcome: Outcome
+    wall: str, profile: int, row: Record, partition: int, context: StageContext, outcome: Outcome
 ) -> Record:
     """Send the rows of the plan that is complete; the row that says so."""
-    topics, key = pipeline.topics, f"{wall}/{profile}"
+    topics, key = context.topics, f"{wall}/{profile}"
     version, planned = row["building"], row["planned"]
-    before = Curve(tuple(zip(row["step_days"], row["steps"], strict=True)))
+    before = SectionsAtWork(tuple(zip(row["step_days"], row["steps"], strict=True)))
     curve = curve_of(zip(row["built_first_days"], row["built_days"], strict=True))
-    daily = daily_columns(curve, material(planned["material"]))
-    encode_days = pipeline.codecs["DailyUsage"].encoder("day", "ice", "cost", "cumulative_cost")
+    daily = daily_columns(curve, material_named(planned["material"]))
+    encode_days = context.codecs["DailyUsage"].encoder("day", "ice", "cost", "cumulative_cost")
     subject = {"wall": wall, "profile": profile, "version": version}
     day_keys = key.encode() + b"/%d"
     outcome.messages.add(
@@ -126,22 +126,22 @@ def _publish(
         overview = Message(topics.overview.name, key.encode(), None, partition)
     else:
         audit = "ProfileCompleted"
-        overview = pipeline.message(
+        overview = context.message(
             topics.overview, key, "ProfileOverview",
             {"wall": wall, "profile": profile, "version": version, "state": "COMPLETE"} | amounts,
             partition,
         )  # fmt: skip
     if row["published"] >= 0 and not planned["withdrawn"]:
         replaced = subject | {"old_version": row["published"]}
-        outcome.messages.append(pipeline.message(topics.events, key, "PlanReplaced", replaced))
+        outcome.messages.append(context.message(topics.events, key, "PlanReplaced", replaced))
     outcome.messages.append(
-        pipeline.message(topics.events, key, audit, subject | {"day": amounts["days"]})
+        context.message(topics.events, key, audit, subject | {"day": amounts["days"]})
     )
     # What announces the rows is sent once they can be read.
     curve_fields = {"step_days": step_days, "steps": steps}
-    outcome.afterwards.append(overview)
-    outcome.afterwards.append(
-        _totals(subject | amounts | curve_fields | {"state": "COMPLETE"}, planned, pipeline)
+    outcome.announcements.append(overview)
+    outcome.announcements.append(
+        _totals(subject | amounts | curve_fields | {"state": "COMPLETE"}, planned, context)
     )
     metrics.PROFILES_COMPLETED.inc()
     return NOTHING | curve_fields | {
@@ -151,40 +151,40 @@ def _publish(
 
 
 def _announce(
-    wall: str, profile: int, row: Record, partition: int, pipeline: Pipeline, outcome: Outcome
+    wall: str, profile: int, row: Record, partition: int, context: StageContext, outcome: Outcome
 ) -> None:
     """Say that a plan is being built; the amounts stay those of the published one."""
-    curve = Curve(tuple(zip(row["step_days"], row["steps"], strict=True)))
+    curve = SectionsAtWork(tuple(zip(row["step_days"], row["steps"], strict=True)))
     planned = row["planned"]
-    used = material(row["material"] or planned["material"])
+    used = material_named(row["material"] or planned["material"])
     ice = curve.feet() * used.yd3_per_ft
     amounts = {
         "sections": row["sections"] if row["published"] >= 0 else planned["sections"],
         "days": curve.last_day(), "ice": ice, "cost": ice * used.gd_per_yd3,
     }  # fmt: skip
     subject = {"wall": wall, "profile": profile, "state": "BUILDING"}
-    outcome.afterwards.append(
-        pipeline.message(
-            pipeline.topics.overview, f"{wall}/{profile}", "ProfileOverview",
+    outcome.announcements.append(
+        context.message(
+            context.topics.overview, f"{wall}/{profile}", "ProfileOverview",
             subject | amounts | {"version": row["published"]}, partition,
         )
     )  # fmt: skip
     curve_fields = {"step_days": row["step_days"], "steps": row["steps"]}
-    outcome.afterwards.append(
-        _totals(subject | amounts | curve_fields | {"version": row["building"]}, planned, pipeline)
+    outcome.announcements.append(
+        _totals(subject | amounts | curve_fields | {"version": row["building"]}, planned, context)
     )
 
 
-def _totals(fields: Record, planned: Record, pipeline: Pipeline) -> Message:
+def _totals(fields: Record, planned: Record, context: StageContext) -> Message:
     record = fields | {name: planned[name] for name in ("withdrawn", "mode", "crews", "material")}
-    return pipeline.message(pipeline.topics.totals, record["wall"], "ProfileTotals", record)
+    return context.message(context.topics.totals, record["wall"], "ProfileTotals", record)
 
 
-def register(app: BatchApp, table: BatchTable, pipeline: Pipeline) -> None:
+def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     """Make the ledger an agent of the app."""
 
-    @app.batch_agent(pipeline.topics.progress.name)
-    async def ledger(batches: Batches) -> None:
+    @app.batch_agent(context.topics.progress.name)
+    async def ledger(batches: BatchStream) -> None:
         async for batch in batches:
             rows = table.rows(batch.partition)
-            await batch.deliver(account(batch, rows, pipeline), table, rows)
+            await batch.deliver(account(batch, rows, context), table, rows)

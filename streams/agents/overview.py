@@ -8,25 +8,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.avro import BadRecord
 from streams.batching import Message, Outcome
+from streams.contract.codecs import BadRecord
 
 if TYPE_CHECKING:
-    from streams.avro import Record
-    from streams.batching import BatchApp, Batches, BatchTable, RecordBatch, Rows
-    from streams.pipeline import Pipeline
+    from streams.batching import BatchApp, BatchStream, BatchTable, RecordBatch, Rows
+    from streams.context import StageContext
+    from streams.contract.codecs import Record
 
 
-def add_up(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
+def add_up(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     """Take in a batch of profile totals and send the overviews of their walls."""
     outcome = Outcome()
-    codec = pipeline.codecs["ProfileTotals"]
+    codec = context.codecs["ProfileTotals"]
     walls: dict[str, None] = {}
     for record in batch.records:
         try:
-            _, totals = pipeline.codecs.read(record.value or b"", "ProfileTotals")
+            _, totals = context.codecs.decode_any(record.value or b"", "ProfileTotals")
         except BadRecord as error:
-            outcome.messages.append(pipeline.dead_letter(batch, record, str(error)))
+            outcome.messages.append(context.dead_letter(batch, record, str(error)))
             continue
         key = f"{totals['wall']}/{totals['profile']}".encode()
         value = rows.get(key)
@@ -37,10 +37,10 @@ def add_up(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
         overview = wall_overview(wall, [codec.decode(row) for _, row in rows.scan(wall.encode())])
         # Its key is the one that brought it here: the row belongs on this partition.
         outcome.messages.append(
-            Message(pipeline.topics.overview.name, wall.encode(), None, batch.partition)
+            Message(context.topics.overview.name, wall.encode(), None, batch.partition)
             if overview is None
-            else pipeline.message(
-                pipeline.topics.overview, wall, "WallOverview", overview, batch.partition
+            else context.message(
+                context.topics.overview, wall, "WallOverview", overview, batch.partition
             )
         )
     return outcome
@@ -69,11 +69,11 @@ def wall_overview(wall: str, rows: list[Record]) -> Record | None:
     }  # fmt: skip
 
 
-def register(app: BatchApp, table: BatchTable, pipeline: Pipeline) -> None:
+def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     """Make the overview an agent of the app."""
 
-    @app.batch_agent(pipeline.topics.totals.name)
-    async def overview(batches: Batches) -> None:
+    @app.batch_agent(context.topics.totals.name)
+    async def overview(batches: BatchStream) -> None:
         async for batch in batches:
             rows = table.rows(batch.partition)
-            await batch.deliver(add_up(batch, rows, pipeline), table, rows)
+            await batch.deliver(add_up(batch, rows, context), table, rows)

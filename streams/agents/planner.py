@@ -13,19 +13,19 @@ from collections import defaultdict
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from domain.modes import mode
+from domain.modes import mode_named
 from domain.plan import ProfilePlan, Scope
 from domain.planning import plan_wall
-from domain.settings import Settings
+from domain.settings import WallSettings
 from streams import metrics
-from streams.avro import BadRecord
 from streams.batching import Outcome
+from streams.contract.codecs import BadRecord
 
 if TYPE_CHECKING:
-    from streams.avro import Record
-    from streams.batching import BatchApp, Batches, BatchTable, RecordBatch, Rows
+    from streams.batching import BatchApp, BatchStream, BatchTable, RecordBatch, Rows
     from streams.batching import Record as KafkaRecord
-    from streams.pipeline import Pipeline
+    from streams.context import StageContext
+    from streams.contract.codecs import Record
 
 # Sections in a batch: few enough for the crews to begin while the planner goes on. Of one wall many
 # more, because a pool's later profiles are planned again after every batch.
@@ -39,32 +39,32 @@ SETTINGS = 0  # stands for a wall's settings where a profile number is expected
 NO_PROFILE: Record = {
     "heights": None, "mode": None, "crews": None, "material": None, "changed_at": -1,
 }  # fmt: skip
-DEFAULTS: Record = NO_PROFILE | asdict(Settings())
+DEFAULTS: Record = NO_PROFILE | asdict(WallSettings())
 
 
-def plan(batch: RecordBatch, rows: Rows, pipeline: Pipeline) -> Outcome:
+def plan(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     """Fold a batch of accepted events and send the plans that changed."""
     outcome = Outcome()
     changed: dict[str, set[int]] = defaultdict(set)
     for record in batch.records:
         try:
-            name, event = pipeline.codecs.read(
+            name, event = context.codecs.decode_any(
                 record.value or b"", "ProfileAccepted", "SettingsAccepted"
             )
         except BadRecord as error:
-            outcome.messages.append(pipeline.dead_letter(batch, record, str(error)))
+            outcome.messages.append(context.dead_letter(batch, record, str(error)))
             continue
         profile = event["profile"] if name == "ProfileAccepted" else SETTINGS
-        if _fold(event, profile, pipeline.plan_version(record.offset), rows, pipeline):
+        if _fold(event, profile, context.plan_version(record.offset), rows, context):
             changed[event["wall"]].add(profile)
     for wall, profiles in changed.items():
-        _send_plans(wall, profiles, rows, pipeline, outcome)
+        _send_plans(wall, profiles, rows, context, outcome)
     return outcome
 
 
-def _fold(event: Record, profile: int, version: int, rows: Rows, pipeline: Pipeline) -> bool:
+def _fold(event: Record, profile: int, version: int, rows: Rows, context: StageContext) -> bool:
     """Write the event to its row; whether it changed what is to be built."""
-    codec = pipeline.codecs["PlannerRow"]
+    codec = context.codecs["PlannerRow"]
     key = (f"{event['wall']}/{profile}" if profile else event["wall"]).encode()
     before_bytes = rows.get(key)
     before = codec.decode(before_bytes) if before_bytes is not None else None
@@ -86,12 +86,12 @@ def _fold(event: Record, profile: int, version: int, rows: Rows, pipeline: Pipel
 
 
 def _send_plans(
-    wall: str, changed: set[int], rows: Rows, pipeline: Pipeline, outcome: Outcome
+    wall: str, changed: set[int], rows: Rows, context: StageContext, outcome: Outcome
 ) -> None:
-    codec, topics = pipeline.codecs["PlannerRow"], pipeline.topics
-    settings, settings_changed_at = _settings(wall, rows, pipeline)
+    codec, topics = context.codecs["PlannerRow"], context.topics
+    settings, settings_changed_at = _settings(wall, rows, context)
     all_changed = SETTINGS in changed
-    if all_changed or mode(settings.mode).SCOPE is Scope.EARLIER:
+    if all_changed or mode_named(settings.mode).SCOPE is Scope.EARLIER:
         known = {
             int(key.rpartition(b"/")[2]): codec.decode(value)
             for key, value in rows.scan(wall.encode())
@@ -105,14 +105,14 @@ def _send_plans(
         settings,
         {number: row["heights"] for number, row in known.items() if row["heights"] is not None},
     )
-    encode_orders = pipeline.codecs["BuildSection"].encoder(
+    encode_orders = context.codecs["BuildSection"].encoder(
         "section", "crew", "first_day", "days", "relieves"
     )
     earlier, version = settings_changed_at, settings_changed_at
     first_changed = min(changed)
     for number in sorted(known):
         row = known[number]
-        if mode(settings.mode).SCOPE is Scope.EARLIER:
+        if mode_named(settings.mode).SCOPE is Scope.EARLIER:
             version = earlier = max(earlier, row["changed_at"])
         else:
             version = max(settings_changed_at, row["changed_at"])
@@ -121,7 +121,7 @@ def _send_plans(
             continue
         tasks = NO_TASKS if withdrawn else plans.profiles[number]
         outcome.messages.append(
-            pipeline.message(
+            context.message(
                 topics.progress, f"{wall}/{number}", "ProfilePlanned",
                 {
                     "wall": wall, "profile": number, "version": version,
@@ -142,7 +142,7 @@ def _send_plans(
             ),
         )  # fmt: skip
         metrics.SECTIONS_PLANNED.inc(len(tasks))
-    encode_relief = pipeline.codecs["RelieveCrew"].encoder("crew", "day")
+    encode_relief = context.codecs["RelieveCrew"].encoder("crew", "day")
     outcome.messages.add(
         topics.build_commands.name,
         [f"{wall}/{crew}".encode() for crew in plans.relieved],
@@ -150,28 +150,28 @@ def _send_plans(
     )
 
 
-def _settings(wall: str, rows: Rows, pipeline: Pipeline) -> tuple[Settings, int]:
+def _settings(wall: str, rows: Rows, context: StageContext) -> tuple[WallSettings, int]:
     """A wall's settings, and the offset of the event that last changed them; -1 for defaults."""
     value = rows.get(wall.encode())
     if value is None:
-        return Settings(), -1
-    row = pipeline.codecs["PlannerRow"].decode(value)
-    return Settings(row["mode"], row["crews"], row["material"]), row["changed_at"]
+        return WallSettings(), -1
+    row = context.codecs["PlannerRow"].decode(value)
+    return WallSettings(row["mode"], row["crews"], row["material"]), row["changed_at"]
 
 
-def register(app: BatchApp, table: BatchTable, pipeline: Pipeline) -> None:
+def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     """Make the planner an agent of the app."""
 
     def sections(record: KafkaRecord) -> int:
         return len(record.value or b"")
 
     @app.batch_agent(
-        pipeline.topics.accepted.name,
+        context.topics.accepted.name,
         weight=sections,
         limit=SECTIONS_A_BATCH,
         limit_of_key=SECTIONS_OF_A_WALL,
     )
-    async def planner(batches: Batches) -> None:
+    async def planner(batches: BatchStream) -> None:
         async for batch in batches:
             rows = table.rows(batch.partition)
-            await batch.deliver(plan(batch, rows, pipeline), table, rows)
+            await batch.deliver(plan(batch, rows, context), table, rows)

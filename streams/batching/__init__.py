@@ -16,8 +16,8 @@ While a batch waits for the broker, the next ones are computed: see `Output`.
 """
 
 from streams.batching.app import BatchApp
-from streams.batching.delivery import Batch, Batches
-from streams.batching.output import Output
+from streams.batching.delivery import Batch, BatchStream
+from streams.batching.producer import BatchProducer
 from streams.batching.records import Message, Messages, Outcome, Record, RecordBatch
 from streams.batching.rocks import RocksDirectory, StoreInUse
 from streams.batching.table import BatchTable, Rows
@@ -25,12 +25,12 @@ from streams.batching.table import BatchTable, Rows
 __all__ = [
     "Batch",
     "BatchApp",
+    "BatchProducer",
+    "BatchStream",
     "BatchTable",
-    "Batches",
     "Message",
     "Messages",
     "Outcome",
-    "Output",
     "Record",
     "RecordBatch",
     "RocksDirectory",

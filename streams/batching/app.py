@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 import faust
 from faust import streams as faust_streams
 
-from streams.batching.delivery import Batches, die
+from streams.batching.crash import crash
+from streams.batching.delivery import BatchStream
 from streams.batching.table import BatchTable
 from streams.batching.transport import BatchTransport
 from streams.batching.watchdog import Watchdog
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from faust.types import ServiceT, StreamT
 
-    from streams.batching.output import Output
+    from streams.batching.producer import BatchProducer
     from streams.batching.records import Record, RecordBatch
     from streams.batching.rocks import RocksDirectory
 
@@ -30,7 +31,7 @@ class BatchApp(faust.App):
         self,
         id: str,  # noqa: A002 - Faust's name
         *,
-        output: Output,
+        output: BatchProducer,
         on_batch: Callable[[RecordBatch, str, float], None] = lambda *_: None,
         on_recovered: Callable[[str, int], None] = lambda *_: None,
         directory: RocksDirectory | None = None,
@@ -67,10 +68,10 @@ class BatchApp(faust.App):
         self._watchdog: Watchdog | None = None
         self._sources: list[str] = []
 
-    def watch(self, bootstrap_servers: str, patience_s: float) -> None:
+    def watch(self, bootstrap_servers: str, timeout_s: float) -> None:
         """End the process if it has lag and makes no progress for so long, in seconds."""
         self._watchdog = Watchdog(
-            bootstrap_servers, self.conf.id, self._assigned, self._recovered, patience_s
+            bootstrap_servers, self.conf.id, self._assigned, self._recovered, timeout_s
         )
 
     def _assigned(self) -> list[tuple[str, int]]:
@@ -154,7 +155,7 @@ class BatchApp(faust.App):
         weight: Callable[[Record], int] | None = None,
         limit: int = 0,
         limit_of_key: int = 0,
-    ) -> Callable[[Callable[[Batches], Awaitable[None]]], Any]:
+    ) -> Callable[[Callable[[BatchStream], Awaitable[None]]], Any]:
         """Make a function over batches the agent of these topics.
 
         Whatever the function lets escape is a bug: the worker ends without committing, because
@@ -170,12 +171,14 @@ class BatchApp(faust.App):
         self._sources += topics
         channel = self.topic(*topics, key_serializer="raw", value_serializer="raw", acks=True)
 
-        def decorate(work: Callable[[Batches], Awaitable[None]]) -> Any:
+        def decorate(work: Callable[[BatchStream], Awaitable[None]]) -> Any:
             async def agent(stream: StreamT[Any]) -> None:
                 try:
-                    await work(Batches(self, work.__name__, stream, weight, limit, limit_of_key))
+                    await work(
+                        BatchStream(self, work.__name__, stream, weight, limit, limit_of_key)
+                    )
                 except Exception as error:  # noqa: BLE001 - ends the worker
-                    die(f"agent {work.__name__} failed", error)
+                    crash(f"agent {work.__name__} failed", error)
 
             # One at a time: acknowledgements of a partition have to be in order.
             return self.agent(channel, name=work.__name__, concurrency=1)(agent)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
+from streams.batching.crash import crash
 from streams.batching.records import Messages, RecordBatch
 
 if TYPE_CHECKING:
@@ -17,31 +16,21 @@ if TYPE_CHECKING:
     from faust.types import Message as Event
     from faust.types import StreamT
 
-    from streams.batching.app import BatchApp
+    from streams.batching.host import Host
     from streams.batching.records import Outcome, Record
     from streams.batching.table import BatchTable, Rows
 
-log = logging.getLogger(__name__)
-
-EXIT_STATUS_BUG = 70
 # Messages of one agent that may be on their way to the broker while it computes the next batch. Not
 # so many batches: under light load they are small, and waiting for a few of them would be most of
 # the latency.
-MESSAGES_AHEAD = 50_000
-
-
-def die(what: str, error: BaseException) -> None:
-    """End the process at once, without committing: a supervisor starts it again."""
-    log.critical("%s; the worker ends without committing", what, exc_info=error)
-    logging.shutdown()
-    os._exit(EXIT_STATUS_BUG)
+MAX_IN_FLIGHT_MESSAGES = 50_000
 
 
 class Batch(RecordBatch):
     """A record batch, and the way to say what came of it."""
 
     def __init__(
-        self, batches: Batches, message: Event, records: Sequence[Record], *, last: bool
+        self, batches: BatchStream, message: Event, records: Sequence[Record], *, last: bool
     ) -> None:
         """Take the records out of a message; the last batch of a message acknowledges it."""
         super().__init__(message.topic, message.partition, records)
@@ -62,14 +51,14 @@ class Batch(RecordBatch):
         changelog = Messages()
         if table is not None and rows is not None:
             changelog = table.changelog_messages(rows)
-        phases = (outcome.messages, outcome.afterwards, changelog)
+        phases = (outcome.messages, outcome.announcements, changelog)
         self._rows = rows
         self._batches.app.on_batch(self, self._batches.name, time.perf_counter() - self._begun)
-        await self._batches.deliver(phases, self._acknowledge)
+        await self._batches.enqueue(phases, self._acknowledge)
 
     def _acknowledge(self) -> None:
         if self._rows is not None:
-            self._rows.acknowledged()
+            self._rows.on_acknowledged()
         app = self._batches.app
         consumer: Any = app.consumer
         if self._last:
@@ -78,12 +67,12 @@ class Batch(RecordBatch):
             consumer.ack_up_to(self._message.tp, self.records[-1].offset + 1)
 
 
-class Batches:
+class BatchStream:
     """The batches of an agent's topics, one after the other."""
 
     def __init__(
         self,
-        app: BatchApp,
+        app: Host,
         name: str,
         stream: StreamT[Any],
         weight: Callable[[Record], int] | None = None,
@@ -97,8 +86,8 @@ class Batches:
         self._weight = weight
         self._limit = limit
         self._limit_of_key = limit_of_key
-        self._under_way: deque[tuple[asyncio.Task[None], int]] = deque()
-        self._messages_ahead = 0
+        self._in_flight: deque[tuple[asyncio.Task[None], int]] = deque()
+        self._in_flight_messages = 0
 
     async def __aiter__(self) -> AsyncIterator[Batch]:
         """Yield batches; each has to be delivered before the next is asked for."""
@@ -124,21 +113,21 @@ class Batches:
             sum_of_weights += weight
         yield records[start:]
 
-    async def deliver(self, phases: Sequence[Messages], acknowledge: Callable[[], None]) -> None:
+    async def enqueue(self, phases: Sequence[Messages], acknowledge: Callable[[], None]) -> None:
         """Send at once, acknowledge after the batches before, and wait while much is ahead."""
-        before = self._under_way[-1][0] if self._under_way else None
+        before = self._in_flight[-1][0] if self._in_flight else None
         sending = self.app.output.send(*phases)
         task = asyncio.create_task(self._finish(sending, before, acknowledge))
         messages = sum(map(len, phases))
-        self._under_way.append((task, messages))
-        self._messages_ahead += messages
-        while self._under_way and (self._under_way[0][0].done() or self._is_far_ahead()):
-            task, messages = self._under_way.popleft()
+        self._in_flight.append((task, messages))
+        self._in_flight_messages += messages
+        while self._in_flight and (self._in_flight[0][0].done() or self._must_wait()):
+            task, messages = self._in_flight.popleft()
             await task
-            self._messages_ahead -= messages
+            self._in_flight_messages -= messages
 
-    def _is_far_ahead(self) -> bool:
-        return self._messages_ahead > MESSAGES_AHEAD and len(self._under_way) > 1
+    def _must_wait(self) -> bool:
+        return self._in_flight_messages > MAX_IN_FLIGHT_MESSAGES and len(self._in_flight) > 1
 
     @staticmethod
     async def _finish(
@@ -152,4 +141,4 @@ class Batches:
                 await before
             acknowledge()
         except Exception as error:  # noqa: BLE001 - ends the worker
-            die("a batch could not be delivered", error)
+            crash("a batch could not be delivered", error)

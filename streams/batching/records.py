@@ -105,8 +105,8 @@ class Outcome:
 
     Attributes:
         messages: Sent first.
-        afterwards: Sent once all `messages` are acknowledged: what announces them.
+        announcements: Sent once all `messages` are acknowledged: what announces them.
     """
 
     messages: Messages = field(default_factory=Messages)
-    afterwards: Messages = field(default_factory=Messages)
+    announcements: Messages = field(default_factory=Messages)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ANSWER_S = 30.0
+REQUEST_TIMEOUT_S = 30.0
 # Kafka keeps a tombstone for a day at least (delete.retention.ms). Who was away for longer may have
 # missed one, and would keep a row that was deleted.
 LONGEST_ABSENCE_S = 12 * 60 * 60
@@ -46,7 +46,7 @@ LONGEST_ABSENCE_S = 12 * 60 * 60
 NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 # Where in the database its position is: no row has an empty key.
 POSITION = b""
-NOTHING = -1
+NO_OFFSET = -1
 MIB = 1024 * 1024
 
 
@@ -54,14 +54,14 @@ class StoreInUse(RuntimeError):
     """Another process has the directory: each worker needs one of its own."""
 
 
-class Changelog(NamedTuple):
+class ChangelogInfo(NamedTuple):
     """A changelog topic as the broker has it: its id, and the end offset of each partition."""
 
     topic_id: str
     ends: Mapping[int, int]
 
 
-class Mark(NamedTuple):
+class Checkpoint(NamedTuple):
     """How many writers of a partition were acknowledged, and when, in seconds since the epoch."""
 
     writers: int
@@ -100,7 +100,7 @@ class RocksDirectory:
         """Let another process have the directory."""
         self._lock.release()
 
-    def describe(self, topic: str, partitions: Iterable[int]) -> Changelog:
+    def describe(self, topic: str, partitions: Iterable[int]) -> ChangelogInfo:
         """Ask the broker for a topic's id and the end offsets of its partitions.
 
         Raises:
@@ -111,7 +111,7 @@ class RocksDirectory:
         numbers = list(partitions)
         return Retrying(
             retry=retry_if_exception_type(KafkaException),
-            stop=stop_after_delay(ANSWER_S),
+            stop=stop_after_delay(REQUEST_TIMEOUT_S),
             wait=wait_fixed(0.2),
             reraise=True,
         )(lambda admin: _described(admin, topic, numbers), self._admin)
@@ -144,13 +144,13 @@ class RocksDirectory:
         return options
 
 
-def _described(admin: AdminClient, topic: str, partitions: list[int]) -> Changelog:
+def _described(admin: AdminClient, topic: str, partitions: list[int]) -> ChangelogInfo:
     wanted = TopicCollection([topic])
-    described = admin.describe_topics(wanted, request_timeout=ANSWER_S)[topic].result()
+    described = admin.describe_topics(wanted, request_timeout=REQUEST_TIMEOUT_S)[topic].result()
     latest = {TopicPartition(topic, number): OffsetSpec.latest() for number in partitions}
-    found = admin.list_offsets(latest, request_timeout=ANSWER_S)
+    found = admin.list_offsets(latest, request_timeout=REQUEST_TIMEOUT_S)
     ends = {tp.partition: future.result().offset for tp, future in found.items()}
-    return Changelog(str(described.topic_id), ends)
+    return ChangelogInfo(str(described.topic_id), ends)
 
 
 class RocksRowStore(RowStore):
@@ -172,16 +172,16 @@ class RocksRowStore(RowStore):
         """The rows of a partition; one that is not assigned has none, and keeps none."""
         return self.open_partitions.get(number) or RocksPartition(None, "")
 
-    def open(self, number: int, changelog: Changelog) -> None:
+    def open(self, number: int, changelog: ChangelogInfo) -> None:
         """Have a partition that is assigned, from now on without what was not saved."""
-        self.open_partitions[number] = self.opened(number, self.hand_over(number), changelog)
+        self.open_partitions[number] = self.load(number, self.hand_over(number), changelog)
 
     def hand_over(self, number: int) -> Rdict | None:
         """Give up a partition that is open, but not its database; None if it is not."""
         rows = self.open_partitions.pop(number, None)
         return None if rows is None else rows.hand_over()
 
-    def opened(self, number: int, database: Rdict | None, changelog: Changelog) -> RocksPartition:
+    def load(self, number: int, database: Rdict | None, changelog: ChangelogInfo) -> RocksPartition:
         """A partition as it is on disk. Takes a while, and changes nothing of the store itself.
 
         What is on disk is kept if it is of this changelog and may be continued.
@@ -195,7 +195,7 @@ class RocksRowStore(RowStore):
         if database is None:
             database = self._directory.database(path)
         rows = RocksPartition(database, changelog.topic_id)
-        reason = rows.not_to_be_continued(changelog.ends[number], time.time())
+        reason = rows.reason_to_discard(changelog.ends[number], time.time())
         if reason is not None:
             log.warning("%s is recovered from the beginning: %s", path, reason)
             rows.close()
@@ -233,24 +233,24 @@ class RocksPartition:
         self._database = database
         self._topic_id = topic_id
         # By prefix and key: the row, and who has written it last.
-        self._overlay: dict[bytes, dict[bytes, tuple[bytes | None, object]]] = {}
+        self._unsaved: dict[bytes, dict[bytes, tuple[bytes | None, object]]] = {}
         # What writers have written that the changelog has, in its order.
         self._acknowledged: list[tuple[Mapping[bytes, bytes | None], object]] = []
         self._assigned_at = time.time()
         found = None if database is None else database.get(POSITION)
         position: dict[str, Any] = {} if found is None else json.loads(found)
-        self.offset: int = position.get("offset", NOTHING)
+        self.offset: int = position.get("offset", NO_OFFSET)
         self._topic_on_disk: str = position.get("topic", topic_id)
         self._at: float = position.get("at", 0.0)
 
-    def not_to_be_continued(self, end: int, now: float) -> str | None:
+    def reason_to_discard(self, end: int, now: float) -> str | None:
         """Why what is on disk must not be continued; None if it may be.
 
         Args:
             end: End offset of the changelog partition.
             now: The time, in seconds since the epoch.
         """
-        if self.offset == NOTHING:
+        if self.offset == NO_OFFSET:
             return None
         if self._topic_id == NO_TOPIC_ID:
             return "the broker has no ids for topics"
@@ -264,8 +264,8 @@ class RocksPartition:
 
     def get(self, key: bytes) -> bytes | None:
         """The row of a key; None if there is none."""
-        if self._overlay:
-            written = self._overlay.get(prefix_of(key))
+        if self._unsaved:
+            written = self._unsaved.get(prefix_of(key))
             if written is not None and key in written:
                 return written[key][0]
         return None if self._database is None else self._database.get(key)
@@ -278,7 +278,7 @@ class RocksPartition:
         """
         if key == POSITION:
             raise ValueError("the key of a row must not be empty")
-        self._overlay.setdefault(prefix_of(key), {})[key] = (value, writer)
+        self._unsaved.setdefault(prefix_of(key), {})[key] = (value, writer)
 
     def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
         """The rows whose keys are `prefix` / something without another slash, in no order."""
@@ -293,11 +293,11 @@ class RocksPartition:
                 from_key=first, read_opt=between
             )
             found = {k: value for k, value in rows if k != POSITION and prefix_of(k) == prefix}
-        for key, (written, _) in self._overlay.get(prefix, {}).items():
+        for key, (written, _) in self._unsaved.get(prefix, {}).items():
             found[key] = written
         return [(key, value) for key, value in found.items() if value is not None]
 
-    def acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
+    def on_acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
         """Note that the changelog has what a writer has written; `save` brings it to disk.
 
         Writers have to be acknowledged in the order in which their rows are in the changelog.
@@ -305,11 +305,11 @@ class RocksPartition:
         if self._database is not None and written:
             self._acknowledged.append((written, writer))
 
-    def mark(self) -> Mark:
+    def mark(self) -> Checkpoint:
         """What is acknowledged by now."""
-        return Mark(len(self._acknowledged), time.time())
+        return Checkpoint(len(self._acknowledged), time.time())
 
-    def save(self, mark: Mark) -> None:
+    def save(self, mark: Checkpoint) -> None:
         """Write to disk what was acknowledged by then, and that the changelog has so much more."""
         if self._database is None or not mark.writers:
             return  # it went away meanwhile; whoever has it now recovers these rows
@@ -320,18 +320,18 @@ class RocksPartition:
             rows.update(written)
         self._write(rows, self.offset + sum(len(written) for written, _ in saved), mark.at)
         for written, writer in saved:
-            self._uncover(written, writer)
+            self._forget_saved(written, writer)
 
-    def _uncover(self, written: Iterable[bytes], writer: object) -> None:
+    def _forget_saved(self, written: Iterable[bytes], writer: object) -> None:
         for key in written:
             prefix = prefix_of(key)
-            rows = self._overlay.get(prefix, {})
+            rows = self._unsaved.get(prefix, {})
             if key in rows and rows[key][1] is writer:
                 del rows[key]
                 if not rows:
-                    del self._overlay[prefix]
+                    del self._unsaved[prefix]
 
-    def recovered(self, rows: Mapping[bytes, bytes | None], offset: int, at: float) -> None:
+    def apply_recovered(self, rows: Mapping[bytes, bytes | None], offset: int, at: float) -> None:
         """Write to disk what was read back from the changelog.
 
         Args:
@@ -342,15 +342,15 @@ class RocksPartition:
         self.cache.clear()
         self._write(rows, offset, at)
 
-    def is_current(self) -> None:
+    def mark_current(self) -> None:
         """Note that the rows are all that the changelog had when the partition was assigned."""
-        if self.offset != NOTHING:
+        if self.offset != NO_OFFSET:
             self._write({}, self.offset, self._assigned_at)
 
     def hand_over(self) -> Rdict | None:
         """Give up the database, open, and what is not acknowledged."""
         database, self._database = self._database, None
-        self._overlay.clear()
+        self._unsaved.clear()
         self._acknowledged.clear()
         self.cache.clear()
         return database

@@ -27,7 +27,7 @@ class PartitionRows(Protocol):
     def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
         """The rows whose keys are `prefix` / something without another slash, in no order."""
 
-    def acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
+    def on_acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
         """The changelog has what a writer has written: it may be kept for good."""
 
 
@@ -89,7 +89,7 @@ class MemoryPartition:
         """The rows whose keys are `prefix` / something without another slash, in no order."""
         return list(self._rows.get(prefix, {}).items())
 
-    def acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
+    def on_acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
         """Nothing is kept for good."""
 
 

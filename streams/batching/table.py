@@ -9,7 +9,7 @@ from faust import Table
 from faust.stores import memory
 
 from streams.batching.records import Messages, RecordBatch
-from streams.batching.rocks import NOTHING, RocksRowStore
+from streams.batching.rocks import NO_OFFSET, RocksRowStore
 from streams.batching.store import RowStore
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from faust.types import TP, EventT
 
-    from streams.batching.app import BatchApp
+    from streams.batching.host import Host
     from streams.batching.rocks import RocksDirectory
 
 # No rebalance is over: what is acknowledged belongs to nobody yet.
@@ -60,7 +60,7 @@ class MemoryStore(memory.Store):  # type: ignore[type-arg]
 
     def _count(self, recovered: int) -> None:
         if recovered:
-            cast("BatchApp", self.app).on_recovered(self.table.name, recovered)
+            cast("Host", self.app).on_recovered(self.table.name, recovered)
 
     async def on_rebalance(
         self,
@@ -111,7 +111,7 @@ class RocksStore(MemoryStore):
             new = [record for record in fetched.records if record.offset > rows.offset]
             if new:
                 values = {record.key: record.value for record in new if record.key}
-                rows.recovered(values, new[-1].offset, new[-1].timestamp / 1000)
+                rows.apply_recovered(values, new[-1].offset, new[-1].timestamp / 1000)
                 self._count(len(new))
 
     async def on_rebalance(
@@ -123,7 +123,7 @@ class RocksStore(MemoryStore):
     ) -> None:
         """Close the partitions that went away; have the others as they are on disk.
 
-        Those that stay are opened anew too: recovery reads what was on its way to the changelog,
+        Those that stay are load anew too: recovery reads what was on its way to the changelog,
         and an acknowledgement that comes later must not count it again.
         """
         # What was recovered so far belongs to the partitions as they are now.
@@ -137,8 +137,8 @@ class RocksStore(MemoryStore):
             changelog = await asyncio.to_thread(self._directory.describe, topic, ours)
             for number in ours:
                 database = self.rocks.hand_over(number)
-                opened = asyncio.to_thread(self.rocks.opened, number, database, changelog)
-                self.rocks.open_partitions[number] = await opened
+                load = asyncio.to_thread(self.rocks.load, number, database, changelog)
+                self.rocks.open_partitions[number] = await load
         self._generation = generation_id
 
     def persisted_offset(self, tp: TP) -> int:
@@ -147,7 +147,7 @@ class RocksStore(MemoryStore):
         -1 if there is none: with None, Faust would go on from where an earlier recovery ended.
         """
         rows = self.rocks.open_partitions.get(tp.partition)
-        return NOTHING if rows is None else rows.offset
+        return NO_OFFSET if rows is None else rows.offset
 
     async def on_recovery_completed(
         self,
@@ -156,7 +156,7 @@ class RocksStore(MemoryStore):
     ) -> None:
         """Note that the recovered partitions are current."""
         for number in self._ours(active_tps):
-            self.rocks.partition(number).is_current()
+            self.rocks.partition(number).mark_current()
 
     def checkpoint(self) -> Callable[[int], None]:
         """Save what is acknowledged now, if the partitions turn out to be ours still."""
@@ -249,6 +249,6 @@ class Rows:
         """The rows whose keys are `prefix` / something without another slash, in no order."""
         return self._rows.scan(prefix)
 
-    def acknowledged(self) -> None:
+    def on_acknowledged(self) -> None:
         """Say that the changelog has what was written, and the broker all messages before it."""
-        self._rows.acknowledged(self.written, self)
+        self._rows.on_acknowledged(self.written, self)

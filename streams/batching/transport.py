@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from faust.types import TP, Message
     from faust.types.transports import TPorTopicSet
 
-    from streams.batching.app import BatchApp
+    from streams.batching.host import Host
     from streams.batching.records import Record
 
 # A partition whose records are still being handed over is left out of the fetch under way, and
@@ -87,7 +87,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 class BatchConsumer(driver.Consumer):
     """A consumer whose messages are record batches.
 
-    A message's offset is that of its last record. Batches of a partition are acknowledged in
+    A message's offset is that of its last record. BatchStream of a partition are acknowledged in
     order, so that one number says all: everything before it is done, gaps that compaction or
     transactions left included.
     """
@@ -229,7 +229,7 @@ class BatchConsumer(driver.Consumer):
         self, offsets: Mapping[TP, int], start_new_transaction: bool = True
     ) -> bool:
         """Commit; it shows that what was acknowledged before was ours, so that tables save it."""
-        save = cast("BatchApp", self.app).checkpoint()
+        save = cast("Host", self.app).checkpoint()
         did_commit = await super()._commit_offsets(offsets, start_new_transaction)
         member_in = cast("BatchConsumerThread", self._thread).member_in
         if did_commit and member_in is not None:

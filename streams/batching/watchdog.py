@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from streams.batching.delivery import die
+from streams.batching.crash import crash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,7 +34,7 @@ class Watchdog:
         group: str,
         assigned: Callable[[], Iterable[Partition]],
         recovered: Callable[[], Any],
-        patience_s: float,
+        timeout_s: float,
     ) -> None:
         """Prepare to watch.
 
@@ -43,12 +43,12 @@ class Watchdog:
             group: The consumer group.
             assigned: Says which partitions of source topics the worker has.
             recovered: Says how far the recovery of tables is: anything that changes with it.
-            patience_s: How long lag without progress is borne, in seconds.
+            timeout_s: How long lag without progress is borne, in seconds.
         """
         self._config = {"bootstrap.servers": bootstrap_servers, "group.id": group, "log_level": 0}
         self._assigned = assigned
         self._recovered = recovered
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._stopped = Event()
         self._last_recovered: Any = None
         # Per partition with lag: its committed offset, and since when it is that.
@@ -64,10 +64,10 @@ class Watchdog:
 
     def _watch(self) -> None:
         consumer = Consumer(self._config)
-        while not self._stopped.wait(self._patience_s / 8):
+        while not self._stopped.wait(self._timeout_s / 8):
             stuck = self.stuck(self._lagging(consumer), self._recovered())
             if stuck and not self._stopped.is_set():
-                die("stuck", NoProgress(f"lag, and no progress in {self._patience_s} s: {stuck}"))
+                crash("stuck", NoProgress(f"lag, and no progress in {self._timeout_s} s: {stuck}"))
 
     def stuck(self, lagging: Mapping[Partition, int] | None, recovered: Any) -> list[Partition]:
         """The partitions that have had lag for longer than the patience, at the same offset.
@@ -88,7 +88,7 @@ class Watchdog:
                 else (offset, now)
                 for partition, offset in lagging.items()
             }
-        return [p for p, (_, since) in self._since.items() if now - since > self._patience_s]
+        return [p for p, (_, since) in self._since.items() if now - since > self._timeout_s]
 
     def _lagging(self, consumer: Consumer) -> dict[Partition, int] | None:
         wanted = [TopicPartition(topic, partition) for topic, partition in self._assigned()]

@@ -15,15 +15,15 @@ import typer
 from confluent_kafka import KafkaException
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from domain.wall import InvalidWall
+from domain.errors import InvalidWall
 from streams.batching import StoreInUse
-from streams.broker import ClientError
 from streams.cli import read, rebuild, replay, stack, submit, topics, worker
 from streams.cli.display import printable
+from streams.cli.settings import InvalidSettings, MissingBroker
+from streams.client.kafka import ClientError
+from streams.contract.topics import TopicMismatch
 from streams.devstack import StackError
 from streams.devstack.artifacts import FetchError
-from streams.settings import InvalidSettings, MissingBroker
-from streams.topics import TopicMismatch
 
 __all__ = ["app", "main"]
 

@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from domain.config import parse_profiles
+from domain.errors import InvalidWall
 from domain.materials import MATERIALS
 from domain.modes import modes
 from domain.rules import DEFAULT_WALL
 from domain.settings import settings_for
-from domain.wall import InvalidWall, Wall, checked_wall_id
+from domain.wall import Wall, checked_wall_id
 
 
 def _usage_of_wall(name: str | None) -> str | None:

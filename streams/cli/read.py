@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from domain.account import account
+from domain.account import account_of
 from domain.rules import DEFAULT_WALL
 from streams.cli.display import OUT, fits, note, print_json, print_table
 from streams.cli.options import (
@@ -21,11 +21,11 @@ from streams.cli.options import (
     WallOption,
     read_wall,
 )
-from streams.client import Client
-from streams.settings import load_settings
+from streams.cli.settings import load_settings
+from streams.client.client import Client
 
 if TYPE_CHECKING:
-    from streams.avro import Record
+    from streams.contract.codecs import Record
 
 # Profiles and days that still make a table to look at.
 WIDEST_TABLE = 8
@@ -160,7 +160,7 @@ def compute(
     as_json: AsJson = False,
 ) -> None:
     """Compute a wall on the spot, without Kafka."""
-    result = account(read_wall(file, wall, crews, material, mode)).as_json()
+    result = account_of(read_wall(file, wall, crews, material, mode)).as_json()
     if as_json:
         print_json(result)
     else:

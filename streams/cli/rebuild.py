@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.broker import ClientError
 from streams.cli.display import note, print_json, progress
 from streams.cli.options import AsJson
+from streams.cli.settings import load_settings
 from streams.cli.worker import background_worker, in_background, start_in_background
-from streams.rebuild import Rebuild
-from streams.settings import load_settings
-from streams.versions import drop, topics_by_version, version_to_run
+from streams.client.kafka import ClientError
+from streams.client.versions import drop, topics_by_version, version_to_run
+from streams.operations.rebuild import Rebuild
 
 if TYPE_CHECKING:
-    from streams.rebuild import Comparison
+    from streams.operations.rebuild import Comparison
 
 MOST_DIFFERENCES = 20
 
@@ -71,7 +71,7 @@ def rebuild(
                 f"nothing is switched: group {task.group.name} still has workers; stop them when "
                 "`thewall rebuild` asks for it, and run it again"
             )
-        with progress() as update, task.meeting(update) as cut:
+        with progress() as update, task.at_cut(update) as cut:
             found = task.compare(cut)
             if not found.wrong():
                 task.switch(found.rebuilt.digest())

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from streams.broker import ClientError
 from streams.cli.display import note, print_json, progress
 from streams.cli.options import AsJson
-from streams.client import Client
-from streams.replay import Replay
-from streams.settings import load_settings
-from streams.supervisor import worker_beside
-from streams.verification import accepted_walls, expected_rows, published_rows
+from streams.cli.settings import load_settings
+from streams.client.client import Client
+from streams.client.kafka import ClientError
+from streams.operations.replay import Replay
+from streams.operations.supervisor import temporary_worker
+from streams.operations.verification import accepted_walls, expected_rows, published_rows
 
 MOST_DIFFERENCES = 20
 
@@ -80,7 +80,10 @@ def replay(
         to = "earliest"
     task.reset(to)
     settings = client.settings
-    with progress() as update, worker_beside(settings, settings.data_dir / "replay.log") as check:
+    with (
+        progress() as update,
+        temporary_worker(settings, settings.data_dir / "replay.log") as check,
+    ):
         task.group.wait_until_done(
             timeout, lambda done, of: update("replaying records", done, of), check=check
         )

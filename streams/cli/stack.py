@@ -9,10 +9,10 @@ import typer
 
 from streams.cli.display import note, print_json, print_table, progress
 from streams.cli.options import AsJson
+from streams.cli.settings import load_settings
 from streams.devstack import Stack, artifacts
 from streams.devstack.console import console_command
 from streams.devstack.stack import stack_directory
-from streams.settings import load_settings
 
 Port = Annotated[int | None, typer.Option(help="A free one if not given.", min=1, max=65535)]
 

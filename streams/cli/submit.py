@@ -20,8 +20,8 @@ from streams.cli.options import (
     read_wall,
 )
 from streams.cli.read import overview_object, print_account
-from streams.client import Client
-from streams.settings import load_settings
+from streams.cli.settings import load_settings
+from streams.client.client import Client
 
 
 def submit(

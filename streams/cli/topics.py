@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from streams.avro import BadRecord
-from streams.broker import ANSWER_S, register_schemas
 from streams.cli.display import note, print_json, print_table
 from streams.cli.options import AsJson
-from streams.client import Client
-from streams.settings import load_settings
-from streams.topics import FOREVER, Topic, Topics, create_topics
-from streams.versions import with_current_version
+from streams.cli.settings import load_settings
+from streams.client.client import Client
+from streams.client.kafka import REQUEST_TIMEOUT_S, connect_registry
+from streams.client.versions import with_current_version
+from streams.contract.codecs import BadRecord
+from streams.contract.topics import FOREVER, Topic, Topics, create_topics
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -25,8 +25,8 @@ DAY_MS = 24 * 60 * 60 * 1000
 def topics(as_json: AsJson = False) -> None:
     """Create the topics that are missing, register their schemas, and list them."""
     settings = with_current_version(load_settings())
-    listed = create_topics(settings, ANSWER_S)
-    register_schemas(settings, Topics.of(settings).all())
+    listed = create_topics(settings, REQUEST_TIMEOUT_S)
+    connect_registry(settings, Topics.of(settings).all())
     if as_json:
         print_json(
             [

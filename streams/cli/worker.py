@@ -9,11 +9,17 @@ from typing import Annotated
 
 import typer
 
-from streams.broker import ClientError
 from streams.cli.display import note, progress
+from streams.cli.settings import load_settings
+from streams.client.kafka import ClientError
 from streams.devstack.processes import Daemon
-from streams.settings import Settings, load_settings
-from streams.supervisor import end_with_parent, one_a_core, supervise, web_ports
+from streams.operations.supervisor import (
+    default_worker_count,
+    end_with_parent,
+    supervise,
+    web_ports,
+)
+from streams.settings import Settings
 
 READY_S = 120
 
@@ -54,7 +60,7 @@ def worker(
     if with_parent:
         end_with_parent()
         processes = 1
-    processes = processes or one_a_core(settings)
+    processes = processes or default_worker_count(settings)
     if background:
         start_in_background(daemon, settings, processes)
         return
@@ -74,7 +80,7 @@ def in_background(daemon: Daemon, settings: Settings) -> tuple[Settings, int]:
     """The settings with those of the running background workers' command line, and their number."""
     process = daemon.process()
     if process is None:
-        return settings, one_a_core(settings)
+        return settings, default_worker_count(settings)
     *_, processes, _, port, _, host = process.cmdline()
     return settings.model_copy(update={"web_port": int(port), "web_host": host}), int(processes)
 

@@ -127,7 +127,7 @@ def _fetch_one(artifact: Artifact, cache: Path, get: Callable[[Artifact, Path], 
     # cache whole and checked, or not at all.
     with TemporaryDirectory(dir=cache, prefix=".partial-") as scratch:
         # A directory of its own in the scratch one: each try begins by removing it.
-        path = _patiently(artifact, Path(scratch) / "download", get)
+        path = retry_download(artifact, Path(scratch) / "download", get)
         found = _checksum(path)
         if found != artifact.sha256:
             raise FetchError(
@@ -152,7 +152,10 @@ def _checksum(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _patiently(artifact: Artifact, scratch: Path, get: Callable[[Artifact, Path], Path]) -> Path:
+def retry_download(
+    artifact: Artifact, scratch: Path, get: Callable[[Artifact, Path], Path]
+) -> Path:
+    """What a download returns, tried again a few times: a proxy may fail for a moment."""
     try:
         for attempt in Retrying(
             stop=stop_after_attempt(TRIES), wait=wait_exponential(max=4), reraise=True

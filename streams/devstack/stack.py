@@ -24,7 +24,7 @@ from streams.devstack.processes import Daemon, StackError, java
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Running", "Stack", "StackError", "running"]
+__all__ = ["Stack", "StackAddresses", "StackError", "running_stack"]
 
 HOST = "127.0.0.1"
 KAFKA_DEADLINE_S = 90.0
@@ -44,7 +44,7 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class StackAddresses:
     """Where a running stack answers."""
 
     bootstrap_servers: str
@@ -57,7 +57,7 @@ def stack_directory() -> Path:
     return Path(given) if given else user_data_path("thewall") / "stack"
 
 
-def running() -> Running | None:
+def running_stack() -> StackAddresses | None:
     """Where the user's stack answers; None if it does not run. Asks no port."""
     stack = Stack(stack_directory())
     return stack.addresses() if all(daemon.alive() for daemon in stack.daemons) else None
@@ -74,10 +74,12 @@ class Stack:
         self.daemons = (self.kafka, self.registry)
         self._ports_file = directory / "ports.json"
 
-    def addresses(self) -> Running:
+    def addresses(self) -> StackAddresses:
         """Where the stack answers, or would."""
         ports = self._ports()
-        return Running(f"{HOST}:{ports.kafka}", f"http://{HOST}:{ports.registry}/apis/ccompat/v7")
+        return StackAddresses(
+            f"{HOST}:{ports.kafka}", f"http://{HOST}:{ports.registry}/apis/ccompat/v7"
+        )
 
     def up(
         self,
@@ -86,7 +88,7 @@ class Stack:
         kafka_port: int | None = None,
         registry_port: int | None = None,
         on_progress: Callable[[str, int, int], None] = lambda *_: None,
-    ) -> Running:
+    ) -> StackAddresses:
         """Start what does not run yet, and wait until it answers.
 
         Args:
@@ -234,7 +236,7 @@ def _port(daemon: Daemon, option: str, asked: int | None, last: int) -> int:
                 f"port {asked} is taken by another program; leave {option} out for a free one"
             )
         return asked
-    return last if last and _is_free(last) else _free_port()
+    return last if last and _is_free(last) else free_port()
 
 
 def _is_free(port: int) -> bool:
@@ -248,7 +250,7 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
     # Not one that the kernel would pick: a client that reconnects to a broker that is down could be
     # given the broker's own port, connect to itself, and keep the broker from coming back.
     for port in SystemRandom().sample(FREE_PORTS, len(FREE_PORTS)):

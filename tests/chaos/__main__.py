@@ -19,11 +19,11 @@ from statistics import median
 
 from domain.settings import settings_for
 from domain.wall import Wall
-from streams.client import Client
+from streams.client.client import Client
 from streams.devstack import Stack
-from streams.replay import Replay
+from streams.operations.replay import Replay
+from streams.operations.verification import expected_rows, published_rows
 from streams.settings import Settings
-from streams.verification import expected_rows, published_rows
 from tests.chaos.load import Load
 from tests.chaos.worker import POINTS
 from tests.integration.conftest import environment, free_port, wait_until
@@ -183,7 +183,7 @@ class Chaos:
             print(difference, file=sys.stderr)
         letters = set()
         for message in self.client.read(self.client.topics.dead_letters):
-            letter = self.client.codecs.read(message.value() or b"", "DeadLetter")[1]
+            letter = self.client.codecs.decode_any(message.value() or b"", "DeadLetter")[1]
             letters.add((letter["topic"], letter["partition"], letter["offset"]))
         for what, of in (("missing", self.load.bad - letters), ("extra", letters - self.load.bad)):
             for letter in sorted(of):

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import Producer
 
-from domain.settings import Settings
+from domain.settings import WallSettings
 from domain.wall import Wall
 
 if TYPE_CHECKING:
     from random import Random
 
-    from streams.client import Client
+    from streams.client.client import Client
 
 MODES = (
-    Settings(),
-    Settings("crew-pool", 3, "ice"),
-    Settings("crew-pool", 20, "packed-snow"),
-    Settings("crew-per-profile", None, "ice"),
+    WallSettings(),
+    WallSettings("crew-pool", 3, "ice"),
+    WallSettings("crew-pool", 20, "packed-snow"),
+    WallSettings("crew-per-profile", None, "ice"),
 )
 GARBAGE = (b"", b"\0\0", b"not avro at all", b"\0\xff\xff\xff\xff12345")
 
@@ -102,7 +102,7 @@ class Load(threading.Thread):
 
     def walls(self) -> list[Wall]:
         """What the acknowledged events make: the oracle's input."""
-        settings: dict[str, Settings] = defaultdict(Settings)
+        settings: dict[str, WallSettings] = defaultdict(WallSettings)
         profiles: dict[str, dict[int, bytes]] = defaultdict(dict)
         for (topic, key), (_, content) in self.latest.items():
             if topic == self.client.topics.walls.name:

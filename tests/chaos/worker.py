@@ -10,9 +10,9 @@ import signal
 import sys
 
 from streams.app import run_worker
-from streams.batching import Message, Messages, Output
+from streams.batching import BatchProducer, Message, Messages
 from streams.batching.transport import BatchConsumer
-from streams.settings import load_settings
+from streams.cli.settings import load_settings
 
 POINTS = ("half-sent", "sent", "before-commit")
 
@@ -24,7 +24,7 @@ def die_now() -> None:
 def arm(point: str, at_round: int) -> None:
     """Make the worker die."""
     rounds = 0
-    send_round = Output._send_round
+    send_round = BatchProducer._send_round
     commit = BatchConsumer._commit_offsets
 
     def counted(self, columns):
@@ -48,7 +48,7 @@ def arm(point: str, at_round: int) -> None:
             die_now()
         return await commit(self, *args, **kwargs)
 
-    Output._send_round = counted
+    BatchProducer._send_round = counted
     BatchConsumer._commit_offsets = before_commit
 
 

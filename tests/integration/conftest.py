@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streams.client import Client
+from streams.client.client import Client
 from streams.devstack import Stack
 from streams.settings import Settings
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import faust
 
-from streams.batching import BatchApp, Outcome, Output
+from streams.batching import BatchApp, BatchProducer, Outcome
 
 PARTITIONS = 4
 
@@ -53,7 +53,7 @@ def plain(broker: str, app_id: str, topic: str) -> faust.App:
 
 def batches(broker: str, app_id: str, topic: str) -> faust.App:
     """An agent that is handed a record batch at a time."""
-    app = BatchApp(app_id, output=Output(broker), **settings(broker))
+    app = BatchApp(app_id, output=BatchProducer(broker), **settings(broker))
     table = app.batch_table("rows", PARTITIONS)
 
     @app.batch_agent(topic)

@@ -19,8 +19,8 @@ from confluent_kafka.admin import (
 
 from domain.settings import settings_for
 from domain.wall import Wall
-from streams.client import Client
-from streams.verification import published_rows
+from streams.client.client import Client
+from streams.operations.verification import published_rows
 from tests.integration.conftest import running_worker, thewall, wait_until
 from tests.integration.test_faults import (
     assert_equal_to_the_domain,

@@ -17,7 +17,7 @@ from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from streams.devstack import Running, Stack, StackError
+from streams.devstack import Stack, StackAddresses, StackError
 from streams.devstack.console import CONSUMER_GROUPS, console_command, tool_command
 
 pytestmark = pytest.mark.timeout(240)
@@ -64,7 +64,7 @@ def addresses(stack):
     return addresses
 
 
-def records(addresses: Running) -> list[tuple[bytes, bytes]]:
+def records(addresses: StackAddresses) -> list[tuple[bytes, bytes]]:
     """The records of the topic's one partition, read from its beginning."""
     consumer = Consumer(
         {

@@ -14,12 +14,12 @@ import pytest
 
 from domain.settings import settings_for
 from domain.wall import Wall
-from streams.batching import Message, Messages, Output
-from streams.batching.output import LostMessage
+from streams.batching import BatchProducer, Message, Messages
+from streams.batching.producer import LostMessage
 from streams.batching.rocks import POSITION, RocksDirectory, RocksRowStore
 from streams.devstack.console import CONSUMER_GROUPS, tool_command
-from streams.replay import Replay
-from streams.verification import accepted_walls, expected_rows, published_rows
+from streams.operations.replay import Replay
+from streams.operations.verification import accepted_walls, expected_rows, published_rows
 from tests.integration.conftest import (
     Worker,
     environment,
@@ -206,7 +206,7 @@ def test_without_restart_the_first_worker_that_ends_ends_the_command(settings):
 
 
 async def test_a_message_that_the_broker_does_not_take_is_an_error_and_not_a_log_line(stack):
-    output = Output(stack.addresses().bootstrap_servers, {"message.timeout.ms": 2000})
+    output = BatchProducer(stack.addresses().bootstrap_servers, {"message.timeout.ms": 2000})
     async with output:
         with pytest.raises(LostMessage):
             await output.send(Messages(Message("no-such-topic", b"k", b"v")))

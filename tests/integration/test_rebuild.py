@@ -15,10 +15,10 @@ import pytest
 
 from domain.settings import settings_for
 from domain.wall import Wall
-from streams.client import Client
-from streams.group import Group
-from streams.verification import published_rows
-from streams.versions import topics_by_version
+from streams.client.client import Client
+from streams.client.group import Group
+from streams.client.versions import topics_by_version
+from streams.operations.verification import published_rows
 from tests.integration.conftest import (
     environment,
     run_thewall,
@@ -158,21 +158,21 @@ def test_workers_elsewhere_are_asked_to_stop_and_the_old_version_never_runs_agai
 
 KILLED = """
 import os, signal, sys
-from streams import rebuild
+from streams.operations import rebuild
 from streams.cli import main
 
-def die(*_):
+def crash(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 def half(settings, records, produce=rebuild.produce):
     records = list(records)
     produce(settings, records[: len(records) // 2])
-    die()
+    crash()
 
 point = sys.argv.pop()
 if point == "catching-up":
     rebuild.Rebuild.compare = die
-    rebuild.Group.wait_until_done = lambda *_: die()
+    rebuild.Group.wait_until_done = lambda *_: crash()
 elif point == "half-copied":
     rebuild.produce = half
 elif point == "after-the-record":

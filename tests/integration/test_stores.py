@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from streams.replay import Replay
+from streams.operations.replay import Replay
 from tests.integration.conftest import free_port, run_thewall, running_worker, thewall
 from tests.integration.test_faults import (
     assert_equal_to_the_domain,

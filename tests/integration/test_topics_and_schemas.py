@@ -11,8 +11,8 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerialize
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from streams.avro import load_schema
-from streams.topics import TopicMismatch, Topics, create_topics
+from streams.contract.codecs import load_schema
+from streams.contract.topics import TopicMismatch, Topics, create_topics
 from tests.integration.conftest import thewall
 
 
@@ -53,6 +53,6 @@ def test_any_registry_serializer_writes_what_we_read_and_reads_what_we_write(set
     profile = {"wall": "w", "profile": 1, "heights": [1, 2, 3]}
     context = SerializationContext(client.topics.profiles.name, MessageField.VALUE)
     write = AvroSerializer(registry, load_schema("ProfileSubmitted"))
-    assert client.codecs.read(write(profile, context), "ProfileSubmitted")[1] == profile
+    assert client.codecs.decode_any(write(profile, context), "ProfileSubmitted")[1] == profile
     ours = client.codecs.encode("ProfileSubmitted", profile)
     assert AvroDeserializer(registry)(ours, context) == profile

@@ -11,21 +11,21 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from domain.account import account
+from domain.account import account_of
 from domain.materials import MATERIALS
 from domain.modes import modes
 from domain.settings import settings_for
 from domain.wall import Wall
-from streams import client as client_module
-from streams.avro import Codecs
-from streams.broker import ClientError
 from streams.cli import app
 from streams.cli.display import fits, printable
 from streams.cli.read import note_what_is_building
-from streams.client import Client
+from streams.client import client as client_module
+from streams.client.client import Client
+from streams.client.completion import WallCompletion
+from streams.client.kafka import ClientError
+from streams.contract.codecs import Codecs
+from streams.contract.topics import Topics
 from streams.settings import Settings
-from streams.topics import Topics
-from streams.waiting import AwaitedRows
 
 EXERCISE = "21 25 28\n17\n17 22 17 19 17\n"
 
@@ -177,7 +177,7 @@ OTHER = Wall("w", settings_for(), {1: bytes([29]), 2: bytes([28])})
 
 def published(wall: Wall) -> dict[str, dict[str, object]]:
     """The rows of `wall.overview` of a wall that is built."""
-    result = account(wall)
+    result = account_of(wall)
     rows = {
         f"{wall.id}/{p.profile}": {
             "wall": wall.id, "profile": p.profile, "version": 1, "state": "COMPLETE",
@@ -195,7 +195,7 @@ def published(wall: Wall) -> dict[str, dict[str, object]]:
 
 
 def test_a_wall_is_awaited_until_every_row_is_as_computed_and_complete():
-    awaited = AwaitedRows(ONE)
+    awaited = WallCompletion(ONE)
     for key, found in published(ONE).items():
         assert awaited.missing
         awaited.take(key, found | {"state": "BUILDING"})
@@ -206,7 +206,7 @@ def test_a_wall_is_awaited_until_every_row_is_as_computed_and_complete():
 
 
 def test_a_row_of_another_plan_or_of_a_profile_to_be_withdrawn_is_awaited():
-    awaited = AwaitedRows(ONE)
+    awaited = WallCompletion(ONE)
     for key, found in published(OTHER).items():
         awaited.take(key, found)
     assert awaited.what_is_missing() == "missing: profile 1; to be withdrawn: w/2"
@@ -217,7 +217,7 @@ def test_a_row_of_another_plan_or_of_a_profile_to_be_withdrawn_is_awaited():
 
 
 def test_a_wall_with_the_same_amounts_in_another_mode_is_not_the_wall():
-    awaited = AwaitedRows(ONE)
+    awaited = WallCompletion(ONE)
     for key, found in published(ONE).items():
         awaited.take(key, found | ({"mode": "crew-pool", "crews": 99} if key == "w" else {}))
     assert awaited.missing == {"w"}

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.daily import Curve, curve_of, daily_rows
+from domain.daily import SectionsAtWork, curve_of, daily_rows
 from domain.materials import Material
 
 spans = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 30)), max_size=30)
@@ -46,7 +46,7 @@ def test_a_curve_does_not_depend_on_the_order_of_the_sections(found, random):
 
 def test_a_curve_without_work_is_empty():
     curve = curve_of([])
-    assert curve == Curve()
+    assert curve == SectionsAtWork()
     assert (curve.first_day(), curve.last_day(), curve.feet(), list(curve.rows())) == (0, 0, 0, [])
 
 

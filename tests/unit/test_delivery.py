@@ -12,10 +12,10 @@ import pytest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from streams.batching import BatchApp, Message, Messages, Outcome, Output, delivery
-from streams.batching.delivery import Batch, Batches
-from streams.batching.output import LostMessage
-from streams.batching.rocks import Changelog, RocksDirectory, RocksRowStore
+from streams.batching import BatchApp, BatchProducer, Message, Messages, Outcome, delivery
+from streams.batching.delivery import Batch, BatchStream
+from streams.batching.producer import LostMessage
+from streams.batching.rocks import ChangelogInfo, RocksDirectory, RocksRowStore
 from streams.batching.table import BatchTable, RocksStore, Rows
 from streams.batching.transport import BatchConsumer, BatchConsumerThread
 
@@ -28,7 +28,7 @@ OUTCOME = Outcome(
 def store(tmp_path):
     directory = RocksDirectory(tmp_path, "none")
     store = RocksRowStore(directory, "ledger")
-    store.open(0, Changelog("topic-1", {0: 0}))
+    store.open(0, ChangelogInfo("topic-1", {0: 0}))
     yield store
     store.close()
     directory.release()
@@ -43,22 +43,22 @@ class Table:
 
 async def deliver(store, send_round, monkeypatch, happened):
     """Deliver a batch that has written a row."""
-    monkeypatch.setattr(Output, "_send_round", lambda _, messages: send_round(messages))
-    monkeypatch.setattr("streams.batching.output.Producer", lambda *_, **__: None)
-    monkeypatch.setattr(delivery, "die", lambda *_: happened.append("died"))
-    async with Output("none") as output:
+    monkeypatch.setattr(BatchProducer, "_send_round", lambda _, messages: send_round(messages))
+    monkeypatch.setattr("streams.batching.producer.Producer", lambda *_, **__: None)
+    monkeypatch.setattr(delivery, "crash", lambda *_: happened.append("died"))
+    async with BatchProducer("none") as output:
         app = SimpleNamespace(
             output=output,
             on_batch=lambda *_: None,
             consumer=SimpleNamespace(ack=lambda _: happened.append("acknowledged")),
         )
         partition = store.partition(0)
-        batches = Batches(app, "ledger", None)
+        batches = BatchStream(app, "ledger", None)
         rows = Rows(store, 0)
         rows.put(b"w/1", b"row")
         batch = Batch(batches, SimpleNamespace(topic="in", partition=0), [], last=True)
         await batch.deliver(OUTCOME, Table(), rows)
-        for task, _ in list(batches._under_way):
+        for task, _ in list(batches._in_flight):
             await task
         partition.save(partition.mark())
 
@@ -97,28 +97,28 @@ async def test_batches_are_acknowledged_in_order(monkeypatch):
     sent = {"first": Event(), "second": Event()}
     acknowledged: list[str] = []
     output = SimpleNamespace(send=lambda name: sent[name].wait())
-    batches = Batches(SimpleNamespace(output=output), "ledger", None)
+    batches = BatchStream(SimpleNamespace(output=output), "ledger", None)
     for name in sent:
-        await batches.deliver([name], lambda name=name: acknowledged.append(name))
+        await batches.enqueue([name], lambda name=name: acknowledged.append(name))
     sent["second"].set()
     await asyncio.sleep(0)
     assert acknowledged == []
     sent["first"].set()
-    await asyncio.gather(*(task for task, _ in batches._under_way))
+    await asyncio.gather(*(task for task, _ in batches._in_flight))
     assert acknowledged == ["first", "second"]
 
 
 async def test_an_agent_waits_when_messages_not_batches_are_far_ahead(monkeypatch):
-    monkeypatch.setattr(delivery, "MESSAGES_AHEAD", 5)
+    monkeypatch.setattr(delivery, "MAX_IN_FLIGHT_MESSAGES", 5)
     broker = Event()
 
     async def send(*_phases):
         await broker.wait()
 
-    batches = Batches(SimpleNamespace(output=SimpleNamespace(send=send)), "ledger", None)
+    batches = BatchStream(SimpleNamespace(output=SimpleNamespace(send=send)), "ledger", None)
     for _ in range(5):
-        await batches.deliver(["m"], lambda: None)
-    waiting = asyncio.create_task(batches.deliver(["m"], lambda: None))
+        await batches.enqueue(["m"], lambda: None)
+    waiting = asyncio.create_task(batches.enqueue(["m"], lambda: None))
     await asyncio.sleep(0)
     assert not waiting.done()
     broker.set()
@@ -127,7 +127,7 @@ async def test_an_agent_waits_when_messages_not_batches_are_far_ahead(monkeypatc
 
 async def test_an_agent_with_a_bug_ends_the_worker(monkeypatch):
     died: list[str] = []
-    monkeypatch.setattr("streams.batching.app.die", lambda what, _: died.append(what))
+    monkeypatch.setattr("streams.batching.app.crash", lambda what, _: died.append(what))
     agents: list[Any] = []
     app = SimpleNamespace(
         _sources=[],
@@ -223,7 +223,7 @@ class StoreWithoutFaust(RocksStore):
 def test_rows_are_saved_only_by_a_commit_of_the_generation_that_wrote_them(store):
     rows = Rows(store, 0)
     rows.put(b"w/1", b"row")
-    rows.acknowledged()
+    rows.on_acknowledged()
     faust_store = StoreWithoutFaust(store)
     for generation in (6, 8, -1):
         faust_store.checkpoint()(generation)
@@ -244,7 +244,7 @@ def test_rows_are_saved_only_by_a_commit_of_the_generation_that_wrote_them(store
 )
 def test_batches_are_cut_between_keys_first_and_within_a_key_later(keys, sizes):
     records = [SimpleNamespace(key=key, value=b"x") for key in keys]
-    batches = Batches(None, "planner", None, lambda record: len(record.value), 2, 4)
+    batches = BatchStream(None, "planner", None, lambda record: len(record.value), 2, 4)
     assert [len(cut) for cut in batches._cut(records)] == sizes
 
 

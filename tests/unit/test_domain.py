@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import modes
-from domain.account import account
+from domain.account import account_of
 from domain.materials import MATERIALS, Material
 from domain.planning import plan_wall
 from domain.rules import FULL_HEIGHT_FT
-from domain.settings import Settings, settings_for
+from domain.settings import WallSettings, settings_for
 from domain.wall import (
     InvalidWall,
     Wall,
@@ -30,13 +30,13 @@ profiles = st.lists(st.binary(min_size=1, max_size=12).map(lambda b: bytes(x % 3
 walls = profiles.filter(bool).map(lambda found: dict(enumerate(found[:6], start=1)))
 
 
-def tasks_of(wall_settings: Settings, wall: dict[int, bytes]):
+def tasks_of(wall_settings: WallSettings, wall: dict[int, bytes]):
     plans = plan_wall(wall_settings, wall).profiles
     return [task for number in sorted(plans) for task in plans[number].tasks]
 
 
 def test_the_exercises_example():
-    result = account(Wall("w", settings_for(), EXERCISE))
+    result = account_of(Wall("w", settings_for(), EXERCISE))
     assert [result.ice_on(profile, 1) for profile in (1, 2, 3)] == [585, 195, 975]
     assert result.ice_on(1, 3) == 390
     assert result.cost_by(1, 1) == 1_111_500
@@ -72,7 +72,7 @@ def test_a_crew_is_relieved_on_the_day_after_its_last_section():
 
 
 def test_a_finished_section_takes_no_crew_and_no_day():
-    result = account(Wall("w", settings_for(), {1: bytes([30, 30])}))
+    result = account_of(Wall("w", settings_for(), {1: bytes([30, 30])}))
     assert (result.days, result.ice, result.profiles[0].daily) == (0, 0, [])
     assert result.profiles[0].sections == 2
 
@@ -120,7 +120,7 @@ def test_a_pool_relieves_each_crew_that_worked_and_no_other(wall, crews):
     assert relieved == {crew: day + 1 for crew, day in last_day.items()}
 
 
-@given(walls, st.sampled_from([Settings("crew-per-section"), Settings("crew-per-profile"),
+@given(walls, st.sampled_from([WallSettings("crew-per-section"), WallSettings("crew-per-profile"),
                                settings_for(1), settings_for(3), settings_for(50)]))  # fmt: skip
 def test_no_crew_is_on_two_sections_on_a_day_and_every_foot_is_built(wall, wall_settings):
     on_day = Counter()
@@ -136,8 +136,8 @@ def test_no_crew_is_on_two_sections_on_a_day_and_every_foot_is_built(wall, wall_
 
 @given(walls, st.integers(1, 9))
 def test_totals_do_not_depend_on_the_number_of_crews(wall, crews):
-    one = account(Wall("w", settings_for(), wall))
-    other = account(Wall("w", settings_for(crews), wall))
+    one = account_of(Wall("w", settings_for(), wall))
+    other = account_of(Wall("w", settings_for(crews), wall))
     assert (one.ice, one.cost) == (other.ice, other.cost)
     assert [p.ice for p in one.profiles] == [p.ice for p in other.profiles]
 
@@ -147,7 +147,7 @@ def test_daily_rows_are_those_of_a_loop_over_the_days(wall, crews):
     used = Counter()
     for task in tasks_of(settings_for(crews), wall):
         used.update((task.profile, task.first_day + day) for day in range(task.days))
-    result = account(Wall("w", settings_for(crews), wall))
+    result = account_of(Wall("w", settings_for(crews), wall))
     for profile in result.profiles:
         cost = 0
         assert [row.day for row in profile.daily] == sorted(
@@ -162,9 +162,9 @@ def test_daily_rows_are_those_of_a_loop_over_the_days(wall, crews):
 
 @given(walls, st.sampled_from(["crew-per-section", "crew-per-profile"]))
 def test_in_modes_of_own_scope_a_profile_is_planned_the_same_alone(wall, mode):
-    together = plan_wall(Settings(mode), wall).profiles
+    together = plan_wall(WallSettings(mode), wall).profiles
     for number, heights in wall.items():
-        alone = plan_wall(Settings(mode), {number: heights}).profiles
+        alone = plan_wall(WallSettings(mode), {number: heights}).profiles
         assert alone[number] == together[number]
 
 
@@ -192,13 +192,13 @@ def test_a_pool_of_a_million_crews_costs_no_more_than_the_sections_it_builds():
 
 
 def test_a_wall_without_profiles_has_an_empty_account():
-    result = account(Wall("w", settings_for(3), {}))
+    result = account_of(Wall("w", settings_for(3), {}))
     assert (result.days, result.ice, result.cost, result.profiles) == (0, 0, 0, [])
     assert result.wall_cost_by(1) == 0
 
 
 def test_an_account_leaves_the_days_out_if_told_so():
-    result = account(Wall("w", settings_for(), {1: bytes([29])}))
+    result = account_of(Wall("w", settings_for(), {1: bytes([29])}))
     assert result.as_json(daily=False) == {
         "wall": "w", "crews": None, "days": 1, "ice": 195, "cost": 370_500,
         "profiles": [{"profile": 1, "sections": 1, "days": 1, "ice": 195, "cost": 370_500}],
@@ -207,7 +207,7 @@ def test_an_account_leaves_the_days_out_if_told_so():
 
 def test_another_material_is_one_entry(monkeypatch):
     monkeypatch.setitem(MATERIALS, "obsidian", Material("obsidian", 10, 3))
-    result = account(Wall("w", settings_for(material="obsidian"), {1: bytes([29, 28])}))
+    result = account_of(Wall("w", settings_for(material="obsidian"), {1: bytes([29, 28])}))
     assert (result.ice, result.cost) == (30, 90)
 
 
@@ -219,7 +219,7 @@ def test_another_mode_is_one_file(tmp_path, monkeypatch):
     monkeypatch.setattr(modes, "__path__", [*modes.__path__, str(tmp_path)])
     modes.modes.cache_clear()
     try:
-        assert account(Wall("w", settings_for(mode="twice-a-day"), EXERCISE)).cost == 32_233_500
+        assert account_of(Wall("w", settings_for(mode="twice-a-day"), EXERCISE)).cost == 32_233_500
     finally:
         modes.modes.cache_clear()
 

@@ -12,14 +12,14 @@ import pytest
 from streams.batching.rocks import (
     LONGEST_ABSENCE_S,
     NO_TOPIC_ID,
-    Changelog,
+    ChangelogInfo,
     RocksDirectory,
     RocksRowStore,
     StoreInUse,
 )
 from streams.batching.table import Rows, RowStore
 
-TOPIC = Changelog("topic-1", {0: 100, 1: 100})
+TOPIC = ChangelogInfo("topic-1", {0: 100, 1: 100})
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def after_a_kill(rocks, tmp_path_factory):
     """What a process that starts after a SIGKILL finds: the files as they are at this moment."""
     copies = []
 
-    def copy(changelog: Changelog = TOPIC) -> RocksRowStore:
+    def copy(changelog: ChangelogInfo = TOPIC) -> RocksRowStore:
         left = tmp_path_factory.mktemp("left")
         shutil.copytree(rocks._directory.path / "rocksdb", left / "rocksdb")
         copies.append(RocksRowStore(RocksDirectory(left, "none"), "ledger"))
@@ -80,7 +80,7 @@ def after_a_kill(rocks, tmp_path_factory):
 
 
 def test_rows_are_read_as_they_were_written_last(store):
-    write(store, {b"w": b"1", b"w/1": b"2"}).acknowledged()
+    write(store, {b"w": b"1", b"w/1": b"2"}).on_acknowledged()
     save(store)
     write(store, {b"w/1": b"3", b"w/2": b"4"})
     write(store, {b"w": None})
@@ -89,7 +89,7 @@ def test_rows_are_read_as_they_were_written_last(store):
 
 def test_a_scan_finds_the_rows_directly_under_a_prefix_and_no_others(store):
     keys = [b"w", b"w/1", b"w/2", b"w/2/3", b"w-/1", b"w./1", b"w0/1", b"ww/1", b"v/1", b"x"]
-    write(store, dict.fromkeys(keys, b"on disk")).acknowledged()
+    write(store, dict.fromkeys(keys, b"on disk")).on_acknowledged()
     save(store)
     write(store, {b"w/2": None, b"w/4": b"in memory", b"w/4/5": b"", b"y": b"in memory"})
     assert dict(store.scan(0, b"w")) == {b"w/1": b"on disk", b"w/4": b"in memory"}
@@ -99,8 +99,8 @@ def test_a_scan_finds_the_rows_directly_under_a_prefix_and_no_others(store):
 
 
 def test_partitions_do_not_see_each_other(store):
-    write(store, {b"w/1": b"0"}, partition=0).acknowledged()
-    write(store, {b"w/1": b"1"}, partition=1).acknowledged()
+    write(store, {b"w/1": b"0"}, partition=0).on_acknowledged()
+    write(store, {b"w/1": b"1"}, partition=1).on_acknowledged()
     store.drop(0)
     assert (store.get(0, b"w/1"), store.get(1, b"w/1")) == (None, b"1")
 
@@ -110,7 +110,7 @@ def test_a_batch_of_a_partition_that_went_away_writes_to_nobody(store):
     store.drop(0)
     late.put(b"w/2", b"later")
     late.cache["x"] = "later"
-    late.acknowledged()
+    late.on_acknowledged()
     save(store)
     if isinstance(store, RocksRowStore):
         store.open(0, TOPIC)
@@ -134,7 +134,7 @@ def test_a_row_is_on_disk_when_its_changelog_is_acknowledged_and_not_before(rock
     write(rocks, {b"w/2": b"not told", b"w/3": b"not told", b"w/1": None})
     save(rocks)
     assert after_a_kill().scan(0, b"w") == []
-    acknowledged.acknowledged()
+    acknowledged.on_acknowledged()
     save(rocks)
     assert dict(rocks.scan(0, b"w")) == {b"w/2": b"not told", b"w/3": b"not told"}
     found = after_a_kill()
@@ -146,12 +146,12 @@ def test_what_a_later_batch_wrote_is_seen_while_earlier_ones_are_acknowledged(ro
     batches = [write(rocks, {b"w/1": value}) for value in (None, b"2", None, b"4", b"4")]
     seen = []
     for batch in batches:
-        batch.acknowledged()
+        batch.on_acknowledged()
         seen.append(rocks.get(0, b"w/1"))
         save(rocks)
         seen.append(rocks.get(0, b"w/1"))
     assert seen == [b"4"] * 10
-    assert rocks.partition(0)._overlay == {}
+    assert rocks.partition(0)._unsaved == {}
     assert rocks.partition(0).offset == 4
 
 
@@ -159,10 +159,10 @@ def test_the_offset_is_that_of_the_last_recovered_message_and_one_for_each_ackno
     rocks, after_a_kill
 ):
     # Compaction has left gaps.
-    rocks.partition(0).recovered({b"w/1": b"1", b"w/2": None}, 41, at=time.time())
-    write(rocks, {b"w/1": b"2", b"w/3": b"2"}).acknowledged()
-    write(rocks, {b"w/3": b"3"}).acknowledged()
-    write(rocks, {}).acknowledged()
+    rocks.partition(0).apply_recovered({b"w/1": b"1", b"w/2": None}, 41, at=time.time())
+    write(rocks, {b"w/1": b"2", b"w/3": b"2"}).on_acknowledged()
+    write(rocks, {b"w/3": b"3"}).on_acknowledged()
+    write(rocks, {}).on_acknowledged()
     save(rocks)
     found = after_a_kill()
     assert found.partition(0).offset == 44
@@ -174,16 +174,16 @@ def test_an_acknowledgement_from_before_a_rebalance_is_not_counted_again(rocks):
     under_way.cache["decoded"] = 1
     rocks.open(0, TOPIC)  # the partition stays; recovery then reads what had got there
     assert (rocks.get(0, b"w/1"), Rows(rocks, 0).cache) == (None, {})
-    rocks.partition(0).recovered({b"w/1": b"1"}, 0, at=time.time())
-    under_way.acknowledged()
+    rocks.partition(0).apply_recovered({b"w/1": b"1"}, 0, at=time.time())
+    under_way.on_acknowledged()
     save(rocks)
     assert rocks.partition(0).offset == 0
 
 
 def test_what_is_acknowledged_after_a_commit_began_is_not_saved_with_it(rocks, after_a_kill):
-    write(rocks, {b"w/1": b"before"}).acknowledged()
+    write(rocks, {b"w/1": b"before"}).on_acknowledged()
     mark = rocks.partition(0).mark()
-    write(rocks, {b"w/1": b"after", b"w/2": b"after"}).acknowledged()
+    write(rocks, {b"w/1": b"after", b"w/2": b"after"}).on_acknowledged()
     rocks.partition(0).save(mark)
     found = after_a_kill()
     assert (found.scan(0, b"w"), found.partition(0).offset) == ([(b"w/1", b"before")], 0)
@@ -193,7 +193,7 @@ def test_what_is_acknowledged_after_a_commit_began_is_not_saved_with_it(rocks, a
 
 
 def test_a_partition_that_comes_back_is_continued(rocks):
-    write(rocks, {b"w/1": b"1"}).acknowledged()
+    write(rocks, {b"w/1": b"1"}).on_acknowledged()
     save(rocks)
     rocks.drop(0)
     rocks.open(0, TOPIC)
@@ -203,13 +203,13 @@ def test_a_partition_that_comes_back_is_continued(rocks):
 @pytest.mark.parametrize(
     "changelog",
     [
-        pytest.param(Changelog("topic-2", {0: 100}), id="another topic of the same name"),
-        pytest.param(Changelog("topic-1", {0: 1}), id="it ends before what is on disk"),
-        pytest.param(Changelog(NO_TOPIC_ID, {0: 100}), id="the broker knows no topic ids"),
+        pytest.param(ChangelogInfo("topic-2", {0: 100}), id="another topic of the same name"),
+        pytest.param(ChangelogInfo("topic-1", {0: 1}), id="it ends before what is on disk"),
+        pytest.param(ChangelogInfo(NO_TOPIC_ID, {0: 100}), id="the broker knows no topic ids"),
     ],
 )
 def test_rows_of_another_changelog_are_dropped(rocks, after_a_kill, changelog):
-    write(rocks, {b"w/1": b"1", b"w/2": b"2"}).acknowledged()
+    write(rocks, {b"w/1": b"1", b"w/2": b"2"}).on_acknowledged()
     save(rocks)
     found = after_a_kill(changelog)
     assert (found.scan(0, b"w"), found.partition(0).offset) == ([], -1)
@@ -217,17 +217,17 @@ def test_rows_of_another_changelog_are_dropped(rocks, after_a_kill, changelog):
 
 def test_a_copy_that_may_have_missed_a_deletion_is_dropped(rocks):
     rows = rocks.partition(0)
-    rows.recovered({b"w/1": b"1"}, 41, at=1000.0)
+    rows.apply_recovered({b"w/1": b"1"}, 41, at=1000.0)
     long_after = 1000.0 + LONGEST_ABSENCE_S + 1
-    assert rows.not_to_be_continued(50, 1000.0 + LONGEST_ABSENCE_S - 1) is None
-    assert rows.not_to_be_continued(42, long_after) is None  # nothing was written meanwhile
-    assert rows.not_to_be_continued(50, long_after) is not None
-    rows.is_current()
-    assert rows.not_to_be_continued(50, time.time()) is None
+    assert rows.reason_to_discard(50, 1000.0 + LONGEST_ABSENCE_S - 1) is None
+    assert rows.reason_to_discard(42, long_after) is None  # nothing was written meanwhile
+    assert rows.reason_to_discard(50, long_after) is not None
+    rows.mark_current()
+    assert rows.reason_to_discard(50, time.time()) is None
 
 
 def test_a_broken_database_is_made_anew(rocks, tmp_path):
-    write(rocks, {b"w/1": b"1"}).acknowledged()
+    write(rocks, {b"w/1": b"1"}).on_acknowledged()
     save(rocks)
     rocks.close()
     current = tmp_path / "rocksdb" / "ledger" / "0" / "CURRENT"

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 from faust.types import TP
 
-from streams import versions
 from streams.batching.transport import BatchConsumer
-from streams.broker import ClientError
-from streams.pipeline import Pipeline
+from streams.client import versions
+from streams.client.kafka import ClientError
+from streams.context import StageContext
+from streams.contract.topics import Topics
 from streams.settings import Settings
-from streams.topics import Topics
 
 SETTINGS = Settings(bootstrap_servers="x", registry_url="x", app_version=2)
 
@@ -26,15 +26,15 @@ def test_a_version_has_its_own_topics_between_the_stages_and_the_same_at_both_en
     first = SETTINGS.model_copy(update={"app_version": 1})
     assert names(SETTINGS, "inputs") == names(first, "inputs")
     assert names(SETTINGS, "outputs") == names(first, "outputs")
-    assert names(first, "transit") & names(SETTINGS, "transit") == set()
-    assert "wall.accepted" in names(first, "transit")
-    assert "wall.v2.accepted" in names(SETTINGS, "transit")
+    assert names(first, "intermediate") & names(SETTINGS, "intermediate") == set()
+    assert "wall.accepted" in names(first, "intermediate")
+    assert "wall.v2.accepted" in names(SETTINGS, "intermediate")
     assert "thewall-v2-ledger-changelog" in names(SETTINGS, "changelogs")
 
 
 def test_a_shadow_publishes_beside_the_final_topics():
     shadow = SETTINGS.model_copy(update={"shadow": True})
-    assert names(shadow, "transit") == names(SETTINGS, "transit")
+    assert names(shadow, "intermediate") == names(SETTINGS, "intermediate")
     assert names(shadow, "outputs") == {
         f"wall.v2.{name}" for name in ("daily", "overview", "simulation.events", "dead-letters")
     }
@@ -44,11 +44,13 @@ def test_every_topic_is_of_the_version_that_it_is_named_after(monkeypatch):
     first = SETTINGS.model_copy(update={"app_version": 1})
     shadow = SETTINGS.model_copy(update={"shadow": True})
     there = {topic.name: 8 for s in (first, shadow) for topic in Topics.of(s).all()}
-    monkeypatch.setattr(versions, "partitions_there", lambda _: there | {"wall.v3": 1, "v2.x": 1})
+    monkeypatch.setattr(
+        versions, "existing_partitions", lambda _: there | {"wall.v3": 1, "v2.x": 1}
+    )
     found = {version: set(names) for version, names in versions.topics_by_version(first).items()}
     assert found == {
-        1: names(first, "transit") | names(first, "changelogs"),
-        2: names(shadow, "transit") | names(shadow, "outputs") | names(shadow, "changelogs"),
+        1: names(first, "intermediate") | names(first, "changelogs"),
+        2: names(shadow, "intermediate") | names(shadow, "outputs") | names(shadow, "changelogs"),
     }
 
 
@@ -67,10 +69,10 @@ def test_a_worker_runs_the_current_version_or_none(monkeypatch, given, recorded,
 
 
 def test_plans_of_a_newer_application_version_are_newer():
-    first, second = (Pipeline(None, None, 1, version) for version in (1, 2))
+    first, second = (StageContext(None, None, 1, version) for version in (1, 2))
     assert first.plan_version(7) == 7
     assert first.plan_version(10**12) < second.plan_version(0) < second.plan_version(1)
-    assert Pipeline(None, None, 1, 4095).plan_version(10**12) < 2**53
+    assert StageContext(None, None, 1, 4095).plan_version(10**12) < 2**53
 
 
 def test_settings_go_to_another_process_by_its_environment(monkeypatch):

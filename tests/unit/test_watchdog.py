@@ -21,7 +21,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def stuck(clock):
-    dog = Watchdog("none", "group", list, dict, patience_s=10)
+    dog = Watchdog("none", "group", list, dict, timeout_s=10)
 
     def after(seconds, lagging, recovered=None):
         clock[0] += seconds

@@ -12,11 +12,11 @@ import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain.daily import curve_of, daily_rows
-from domain.materials import material
-from domain.modes import mode
+from domain.materials import material_named
+from domain.modes import mode_named
 from domain.plan import Scope
 from domain.planning import plan_wall
-from domain.settings import Settings, settings_for
+from domain.settings import WallSettings, settings_for
 from domain.wall import checked_heights, checked_wall_id
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def accept_profile(submitted: Record, partition: int, offset: int) -> Sent:
 
 def fold(state: Record | None, name: str, event: Record, offset: int) -> tuple[Record, int | None]:
     """A wall's state after an event, and the first profile that has to be planned again."""
-    default = Settings()
+    default = WallSettings()
     state = state or {
         "mode": default.mode, "crews": default.crews, "material": default.material,
         "settings_changed_at": -1, "profiles": [],
@@ -91,9 +91,9 @@ def plan(wall: str, state: Record, first: int) -> Iterator[Sent]:
     """The plans of a wall's profiles from one on: one command a section, by crew."""
     if not state["profiles"]:
         return
-    settings = Settings(state["mode"], state["crews"], state["material"])
+    settings = WallSettings(state["mode"], state["crews"], state["material"])
     plans = plan_wall(settings, {row["profile"]: row["heights"] for row in state["profiles"]})
-    pooled = mode(settings.mode).SCOPE is Scope.EARLIER
+    pooled = mode_named(settings.mode).SCOPE is Scope.EARLIER
     earlier = version = state["settings_changed_at"]
     for row in state["profiles"]:
         number = row["profile"]
@@ -203,7 +203,7 @@ def _mark(row: Record, event: Record) -> int:
 
 def publish(wall: str, profile: int, row: Record) -> tuple[Record, list[Sent]]:
     """The rows of a plan that is complete, those that announce it last; and the state after."""
-    key, version, used = f"{wall}/{profile}", row["building"], material(row["material"])
+    key, version, used = f"{wall}/{profile}", row["building"], material_named(row["material"])
     curve = curve_of(divmod(span, 32) for (span,) in SPAN.iter_unpack(row["spans"]) if span)
     sent: list[Sent] = []
     ice = cost = 0

@@ -12,14 +12,14 @@ from streams.batching import Message
 OFFSETS_A_VERSION = 1 << 40
 
 if TYPE_CHECKING:
-    from streams.avro import Codecs, Record
     from streams.batching import Record as KafkaRecord
     from streams.batching import RecordBatch
-    from streams.topics import Topic, Topics
+    from streams.contract.codecs import Codecs, Record
+    from streams.contract.topics import Topic, Topics
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class StageContext:
     """The topics and codecs that the stages share."""
 
     topics: Topics

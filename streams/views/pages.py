@@ -12,12 +12,13 @@ from aiohttp import ClientError
 from faust.web import View
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from domain.errors import InvalidWall
 from domain.rules import DEFAULT_WALL
-from domain.wall import InvalidWall, checked_heights, checked_profile_number, checked_wall_id
+from domain.wall import checked_heights, checked_profile_number, checked_wall_id
 from streams.batching import Messages
-from streams.batching.output import LostMessage
-from streams.topics import partition_of
-from streams.web.answers import NotThere, WallAnswers
+from streams.batching.producer import LostMessage
+from streams.contract.topics import partition_of
+from streams.views.answers import NotThere, WallAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from faust.web import Request, Response
 
     from streams.batching import BatchApp, BatchTable
-    from streams.pipeline import Pipeline
+    from streams.context import StageContext
     from streams.settings import Settings
 
 LARGEST_DAY = 10**9
@@ -34,7 +35,7 @@ LARGEST_DAY = 10**9
 FORWARDED = "Thewall-Forwarded"
 
 
-def register(app: BatchApp, table: BatchTable, pipeline: Pipeline, settings: Settings) -> None:
+def register(app: BatchApp, table: BatchTable, context: StageContext, settings: Settings) -> None:
     """Add the views to the app."""
 
     async def answer(
@@ -45,7 +46,7 @@ def register(app: BatchApp, table: BatchTable, pipeline: Pipeline, settings: Set
         except InvalidWall as error:
             return _problem(view, 400, str(error))
         partition = partition_of(wall, settings.partitions)
-        totals = pipeline.topics.totals.name
+        totals = context.topics.totals.name
         if not any(
             (tp.topic, tp.partition) == (totals, partition) for tp in app.consumer.assignment()
         ):
@@ -54,7 +55,7 @@ def register(app: BatchApp, table: BatchTable, pipeline: Pipeline, settings: Set
         if reason is not None:  # a part of the rows would be a wrong answer
             return _problem(view, 503, f"{reason}; ask again in a moment")
         try:
-            codec = pipeline.codecs["ProfileTotals"]
+            codec = context.codecs["ProfileTotals"]
             return _json(view, question(WallAnswers(wall, table, codec, settings.partitions)))
         except NotThere as error:
             return _problem(view, 404, str(error))
@@ -116,8 +117,8 @@ def register(app: BatchApp, table: BatchTable, pipeline: Pipeline, settings: Set
             except InvalidWall as error:
                 return _problem(self, 400, str(error))
             key = f"{wall}/{profile}"
-            message = pipeline.message(
-                pipeline.topics.profiles,
+            message = context.message(
+                context.topics.profiles,
                 key,
                 "ProfileSubmitted",
                 {"wall": wall, "profile": profile, "heights": list(heights)},

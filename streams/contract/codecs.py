@@ -30,13 +30,13 @@ from tenacity import (
     wait_exponential,
 )
 
-from streams.columns import compile_decoder, compile_encoder
+from streams.contract.batch_codecs import compile_decoder, compile_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from streams.columns import Decoder, Encoder
-    from streams.topics import Topic
+    from streams.contract.batch_codecs import Decoder, Encoder
+    from streams.contract.topics import Topic
 
 Record: TypeAlias = dict[str, Any]
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class Codec:
             BadRecord: It is neither.
         """
         if not data.startswith(self.header):
-            return self._codecs.read(data, self.name)[1]
+            return self._codecs.decode_any(data, self.name)[1]
         body = io.BytesIO(data)
         body.seek(HEADER_BYTES)
         return fastavro.schemaless_reader(body, self.schema, None)  # type: ignore[return-value]
@@ -181,7 +181,7 @@ class Codecs:
         """The record of that name in wire format."""
         return self.by_name[name].encode(record)
 
-    async def resolve(self, values: Iterable[bytes | None]) -> None:
+    async def fetch_schemas(self, values: Iterable[bytes | None]) -> None:
         """Fetch the schemas that these values were written with and that are not yet known.
 
         A registry that is down is not a bad record: this waits until it answers. So does `read`,
@@ -198,7 +198,7 @@ class Codecs:
         if client is None:
             return absent
         try:
-            text = _patiently(partial(client.get_schema, schema_id)).schema_str
+            text = retry_while_down(partial(client.get_schema, schema_id)).schema_str
             schema: Any = fastavro.parse_schema(json.loads(text or ""), named_schemas={})
         except SchemaRegistryError as error:
             if error.http_status_code != 404:
@@ -215,7 +215,7 @@ class Codecs:
             return _Writer(full_name=full_name, schema=schema)
         return _Writer(name, full_name, schema, ours.schema)
 
-    def read(self, data: bytes, *names: str) -> tuple[str, Record]:
+    def decode_any(self, data: bytes, *names: str) -> tuple[str, Record]:
         """Decode a record that came from outside, whatever version of its schema wrote it.
 
         Args:
@@ -271,7 +271,7 @@ def _is_outage(error: BaseException) -> bool:
     return isinstance(error, OSError) or type(error).__module__.startswith(("httpx", "httpcore"))
 
 
-def _patiently(call: Callable[[], T], patience_s: float | None = None) -> T:
+def retry_while_down(call: Callable[[], T], timeout_s: float | None = None) -> T:
     """What a call to the registry returns, called again while the registry is down.
 
     Raises:
@@ -280,8 +280,8 @@ def _patiently(call: Callable[[], T], patience_s: float | None = None) -> T:
     retrying = Retrying(
         retry=retry_if_exception(_is_outage),
         wait=wait_exponential(multiplier=0.2, max=5),
-        stop=stop_never if patience_s is None else stop_after_delay(patience_s),
-        before_sleep=before_sleep_log(log, logging.WARNING) if patience_s is None else None,
+        stop=stop_never if timeout_s is None else stop_after_delay(timeout_s),
+        before_sleep=before_sleep_log(log, logging.WARNING) if timeout_s is None else None,
         reraise=True,
     )
     try:
@@ -306,13 +306,13 @@ def _set_compatibility(client: SchemaRegistryClient, subject: str) -> None:
             raise
 
 
-def register(url: str, topics: Iterable[Topic], patience_s: float | None = None) -> Codecs:
+def register_schemas(url: str, topics: Iterable[Topic], timeout_s: float | None = None) -> Codecs:
     """Register the schemas of the topics' records.
 
     Args:
         url: The registry's Confluent-compatible address.
         topics: The topics.
-        patience_s: How long to wait for a registry that is down, in seconds; None for ever.
+        timeout_s: How long to wait for a registry that is down, in seconds; None for ever.
 
     Raises:
         SchemaRegistryError: The registry refuses a schema, for example as incompatible.
@@ -325,13 +325,13 @@ def register(url: str, topics: Iterable[Topic], patience_s: float | None = None)
 
     def left_s() -> float | None:
         # One patience for all: those that wait their turn would each have it from the start.
-        return None if patience_s is None else max(0.0, begun + patience_s - time.monotonic())
+        return None if timeout_s is None else max(0.0, begun + timeout_s - time.monotonic())
 
     def register_one(subject_and_name: tuple[str, str]) -> tuple[str, int]:
         subject, name = subject_and_name
         schema = Schema(load_schema(name), "AVRO")
-        schema_id = _patiently(partial(client.register_schema, subject, schema), left_s())
-        _patiently(partial(_set_compatibility, client, subject), left_s())
+        schema_id = retry_while_down(partial(client.register_schema, subject, schema), left_s())
+        retry_while_down(partial(_set_compatibility, client, subject), left_s())
         return name, schema_id
 
     subjects = [(topic.subject(name), name) for topic in topics for name in topic.records]

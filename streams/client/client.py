@@ -7,21 +7,22 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from domain.errors import InvalidWall
 from domain.rules import MAX_PROFILE
-from domain.wall import InvalidWall, checked_heights
-from streams.avro import HEADER_BYTES, BadRecord
-from streams.broker import (
-    ANSWER_S,
+from domain.wall import checked_heights
+from streams.client.completion import WallCompletion, listed
+from streams.client.kafka import (
     ANY_PARTITION,
+    REQUEST_TIMEOUT_S,
     ClientError,
-    partitions_there,
+    connect_registry,
+    existing_partitions,
     produce,
-    register_schemas,
 )
-from streams.reading import Reader
-from streams.topics import Topics, create_topics, partition_of
-from streams.versions import with_current_version
-from streams.waiting import AwaitedRows, listed
+from streams.client.reader import Reader
+from streams.client.versions import with_current_version
+from streams.contract.codecs import HEADER_BYTES, BadRecord
+from streams.contract.topics import Topics, create_topics, partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from domain.wall import Wall
-    from streams.avro import Record
+    from streams.contract.codecs import Record
+    from streams.contract.topics import Topic
     from streams.settings import Settings
-    from streams.topics import Topic
 
 
 class Client:
@@ -47,11 +48,11 @@ class Client:
         """
         self.settings = settings = with_current_version(settings)
         self.topics = Topics.of(settings)
-        there = partitions_there(settings)
+        there = existing_partitions(settings)
         # Only if needed: a reader must not bring an operator's topic settings back to its own.
         if any(there.get(topic.name) != settings.partitions for topic in self.topics.all()):
-            create_topics(settings, ANSWER_S)
-        self.codecs = register_schemas(settings, self.topics.all())
+            create_topics(settings, REQUEST_TIMEOUT_S)
+        self.codecs = connect_registry(settings, self.topics.all())
         self._resolved: set[bytes] = set()
 
     def submit(self, wall: Wall) -> list[int]:
@@ -234,9 +235,9 @@ class Client:
         schema_id = value[:HEADER_BYTES]
         if schema_id not in self._resolved:
             # Once a schema: an event loop for each record would cost more than its decoding.
-            asyncio.run(self.codecs.resolve([value]))
+            asyncio.run(self.codecs.fetch_schemas([value]))
             self._resolved.add(schema_id)
-        return self.codecs.read(value, *topic.records)[1]
+        return self.codecs.decode_any(value, *topic.records)[1]
 
     def read(
         self, topic: Topic, *, partition: int | None = None, follow: bool = False
@@ -263,7 +264,7 @@ class Client:
         Raises:
             ClientError: They were not in time; it says what was missing.
         """
-        awaited = AwaitedRows(wall)
+        awaited = WallCompletion(wall)
         deadline = time.monotonic() + timeout_s
         on_progress(0, awaited.profiles)
         with Reader(self.settings) as reader:

@@ -13,21 +13,18 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from streams.broker import (
-    ANSWER_S,
-    ANY_PARTITION,
+from streams.client.kafka import (
+    REQUEST_TIMEOUT_S,
     ClientError,
-    partitions_there,
-    produce,
-    register_schemas,
+    connect_registry,
+    existing_partitions,
 )
-from streams.reading import Reader
-from streams.topics import Topics, delete_topics
+from streams.client.reader import Reader
+from streams.contract.topics import Topics, delete_topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from streams.client import Client
     from streams.settings import Settings
 
 
@@ -38,7 +35,7 @@ def recorded_version(settings: Settings) -> int | None:
         ClientError: The broker or the registry does not answer.
     """
     topic = Topics.of(settings).versions
-    if topic.name not in partitions_there(settings):
+    if topic.name not in existing_partitions(settings):
         return None
     last: bytes | None = None
     with Reader(settings) as reader:
@@ -47,9 +44,9 @@ def recorded_version(settings: Settings) -> int | None:
                 last = message.value()
     if last is None:
         return None
-    codecs = register_schemas(settings, [topic])
-    asyncio.run(codecs.resolve([last]))
-    return int(codecs.read(last, *topic.records)[1]["version"])
+    codecs = connect_registry(settings, [topic])
+    asyncio.run(codecs.fetch_schemas([last]))
+    return int(codecs.decode_any(last, *topic.records)[1]["version"])
 
 
 def with_current_version(settings: Settings) -> Settings:
@@ -81,20 +78,6 @@ def version_to_run(settings: Settings) -> Settings:
     return with_current_version(settings)
 
 
-def switch(client: Client, version: int, digest: str) -> None:
-    """Record that a version publishes from here on.
-
-    Args:
-        client: A client of the version before.
-        version: The version.
-        digest: The digest of its rows.
-    """
-    record = {"version": version, "previous": client.settings.version, "digest": digest}
-    value = client.codecs.encode("VersionSwitched", record)
-    key = client.settings.app_id
-    produce(client.settings, [(client.topics.versions.name, key, value, ANY_PARTITION)])
-
-
 def topics_by_version(settings: Settings) -> dict[int, list[str]]:
     """The topics on the broker that belong to one version alone: also a shadow's output.
 
@@ -102,11 +85,11 @@ def topics_by_version(settings: Settings) -> dict[int, list[str]]:
         ClientError: The broker does not answer.
     """
     first = Topics.of(settings.model_copy(update={"app_version": 1, "shadow": False}))
-    of_first = {topic.name for topic in (*first.transit, *first.changelogs)}
+    of_first = {topic.name for topic in (*first.intermediate, *first.changelogs)}
     prefix, app_id = re.escape(settings.topic_prefix), re.escape(settings.app_id)
     named = re.compile(rf"(?:{prefix}\.v(\d+)\..+|{app_id}-v(\d+)-[a-z]+-changelog)")
     found: dict[int, list[str]] = {}
-    for name in partitions_there(settings):
+    for name in existing_partitions(settings):
         if name in of_first:
             found.setdefault(1, []).append(name)
         elif match := named.fullmatch(name):
@@ -130,7 +113,7 @@ def drop(settings: Settings, versions: Iterable[int]) -> list[str]:
     for version in versions:
         group = settings.model_copy(update={"app_version": version}).group
         try:
-            admin.delete_consumer_groups([group])[group].result(ANSWER_S)
+            admin.delete_consumer_groups([group])[group].result(REQUEST_TIMEOUT_S)
         except KafkaException as error:
             if error.args[0].name() != "GROUP_ID_NOT_FOUND":
                 raise ClientError(

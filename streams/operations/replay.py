@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka.admin import OffsetSpec
 
-from streams.broker import ClientError, produce
-from streams.group import Group
-from streams.topics import create_topics, delete_topics
+from streams.client.group import Group
+from streams.client.kafka import ClientError, produce
+from streams.contract.topics import create_topics, delete_topics
 
 if TYPE_CHECKING:
-    from streams.client import Client
-    from streams.group import Offsets
+    from streams.client.client import Client
+    from streams.client.group import Offsets
 
 
 class Replay:
@@ -65,10 +65,10 @@ class Replay:
             for partition, key in client.values(topic)
         ]
         produce(client.settings, tombstones)
-        going = [topic.name for topic in (*topics.transit, *topics.changelogs)]
+        going = [topic.name for topic in (*topics.intermediate, *topics.changelogs)]
         delete_topics(client.settings, going)
         create_topics(client.settings)
-        self.group.commit(self.group.offsets(topics.transit, OffsetSpec.earliest()))
+        self.group.commit(self.group.offsets(topics.intermediate, OffsetSpec.earliest()))
 
 
 def _moment(text: str) -> datetime:

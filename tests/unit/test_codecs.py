@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import fastavro
 import pytest
 
-from streams.avro import BadRecord, Codecs, load_schema
+from streams.contract.codecs import BadRecord, Codecs, load_schema
 
 OURS, FOREIGN = 7, 99
 
@@ -39,9 +39,9 @@ def test_bytes_after_the_body_are_refused():
     codecs = Codecs({"CrewRow": OURS})
     row = {"version": 5, "profile": 4, "section": 3, "busy_until": 2, "relieved_on": None}
     data = codecs.encode("CrewRow", row)
-    assert codecs.read(data, "CrewRow")[1] == row
+    assert codecs.decode_any(data, "CrewRow")[1] == row
     with pytest.raises(BadRecord, match="2 bytes follow the Avro body of CrewRow"):
-        codecs.read(data + b"\0\0", "CrewRow")
+        codecs.decode_any(data + b"\0\0", "CrewRow")
 
 
 @pytest.mark.parametrize(
@@ -59,4 +59,4 @@ def test_an_array_whose_items_have_no_bytes_is_not_read(items):
     }  # fmt: skip
     four_billion_items = struct.pack(">bI", 0, FOREIGN) + b"\x80\x80\x80\x80\x20\0"
     with pytest.raises(BadRecord, match="an array of items without bytes"):
-        codecs_beside(schema).read(four_billion_items, "CrewRow")
+        codecs_beside(schema).decode_any(four_billion_items, "CrewRow")

@@ -8,23 +8,23 @@ from unittest.mock import Mock
 import pytest
 from confluent_kafka import KafkaError
 
-from streams.batching import Message, Messages, Output
-from streams.batching.output import LostMessage
+from streams.batching import BatchProducer, Message, Messages
+from streams.batching.producer import LostMessage
 
 
 async def test_no_phase_overtakes_the_same_phase_of_a_delivery_before(monkeypatch):
     sent: list[bytes | None] = []
     monkeypatch.setattr(
-        Output,
+        BatchProducer,
         "_send_round",
         lambda _, columns: sent.extend(key for c in columns for key in c.keys),
     )
-    monkeypatch.setattr("streams.batching.output.Producer", lambda *_, **__: None)
+    monkeypatch.setattr("streams.batching.producer.Producer", lambda *_, **__: None)
 
     def one(name: str) -> Messages:
         return Messages(Message("t", name.encode(), b""))
 
-    async with Output("none") as output:
+    async with BatchProducer("none") as output:
         await asyncio.gather(
             output.send(one("a1"), one("a2"), one("a3")),
             output.send(Messages(), one("b2"), one("b3")),
@@ -38,9 +38,9 @@ async def test_a_worker_that_was_stopped_for_longer_than_its_session_ends_before
     monkeypatch,
 ):
     died: list[str] = []
-    monkeypatch.setattr("streams.batching.output.die", lambda what, _: died.append(what))
-    monkeypatch.setattr("streams.batching.output.PULSE_S", 3600)
-    output = Output("none", longest_sleep_s=5)
+    monkeypatch.setattr("streams.batching.producer.crash", lambda what, _: died.append(what))
+    monkeypatch.setattr("streams.batching.producer.PULSE_S", 3600)
+    output = BatchProducer("none", max_suspension_s=5)
     producer = Mock()
     producer.flush.return_value = 0
     output._producers = [producer]
@@ -60,7 +60,7 @@ async def test_a_worker_that_was_stopped_for_longer_than_its_session_ends_before
     ],
 )
 def test_a_message_that_is_not_acknowledged_is_lost(failure, left, error):
-    output = Output("none")
+    output = BatchProducer("none")
     producer = Mock()
     producer.flush.return_value = left
     output._producers = [producer]
@@ -71,7 +71,7 @@ def test_a_message_that_is_not_acknowledged_is_lost(failure, left, error):
 
 
 def test_a_topic_keeps_its_producer_and_topics_are_spread_over_them():
-    output = Output("none")
+    output = BatchProducer("none")
     output._producers = [Mock(**{"flush.return_value": 0}) for _ in range(3)]
     for topic in ("a", "b", "c", "d", "b", "a", "d"):
         output._send_round(Messages(Message(topic, b"k", b"v")).columns)

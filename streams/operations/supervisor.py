@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from threading import Thread
 from typing import IO, TYPE_CHECKING
 
-from streams.broker import ClientError
+from streams.client.kafka import ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # A worker that ran this long was well: what ended it is answered at once, not after a pause.
-WELL_AFTER_S = 30.0
+HEALTHY_AFTER_S = 30.0
 LONGEST_PAUSE_S = 15.0
 STOP_DEADLINE_S = 60.0
 
@@ -43,7 +43,7 @@ class _Child:
     start_again_at: float = 0.0
 
 
-def one_a_core(settings: Settings) -> int:
+def default_worker_count(settings: Settings) -> int:
     """How many workers use this machine: a Python process runs on one core at a time."""
     return min(len(os.sched_getaffinity(0)), settings.partitions)
 
@@ -78,7 +78,7 @@ def supervise(settings: Settings, workers: int, *, restart: bool) -> int:
     while not stopping:
         for child in children:
             if restart:
-                _look_after(child, settings)
+                _restart_if_ended(child, settings)
             elif child.process.poll() is not None:
                 ended = child.process.returncode
                 status = ended if ended >= 0 else 128 - ended
@@ -88,13 +88,13 @@ def supervise(settings: Settings, workers: int, *, restart: bool) -> int:
     return status
 
 
-def _look_after(child: _Child, settings: Settings) -> None:
+def _restart_if_ended(child: _Child, settings: Settings) -> None:
     status = child.process.poll()
     if status is None:
         return
     now = time.monotonic()
     if not child.start_again_at:
-        child.failures = 0 if now - child.started > WELL_AFTER_S else child.failures + 1
+        child.failures = 0 if now - child.started > HEALTHY_AFTER_S else child.failures + 1
         pause = min(LONGEST_PAUSE_S, 2.0**child.failures / 2)
         child.start_again_at = now + pause
         log.warning(
@@ -144,7 +144,7 @@ def stop_workers(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 @contextmanager
-def worker_beside(settings: Settings, log_file: Path) -> Iterator[Callable[[], None]]:
+def temporary_worker(settings: Settings, log_file: Path) -> Iterator[Callable[[], None]]:
     """A worker for as long as a command needs one; its web views are on a free port.
 
     Yields:

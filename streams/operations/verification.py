@@ -6,22 +6,22 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from domain.account import account
+from domain.account import account_of
 from domain.digest import digest
-from domain.settings import Settings
+from domain.settings import WallSettings
 from domain.wall import Wall
 from streams.agents.intake import accept
 from streams.batching import RecordBatch, Rows
 from streams.batching.table import RowStore
-from streams.pipeline import Pipeline
+from streams.context import StageContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from confluent_kafka import Message
 
-    from streams.client import Client
-    from streams.group import Offsets
+    from streams.client.client import Client
+    from streams.client.group import Offsets
 
 Amounts = dict[str, tuple[int, ...]]
 
@@ -85,7 +85,7 @@ def expected_rows(walls: Iterable[Wall]) -> RowSet:
     for wall in walls:
         if not wall.profiles:
             continue
-        result = account(wall)
+        result = account_of(wall)
         sections = sum(profile.sections for profile in result.profiles)
         rows.overview[wall.id] = (sections, result.days, result.ice, result.cost)
         for p in result.profiles:
@@ -113,34 +113,36 @@ def accepted_walls(client: Client, until: Offsets | None = None) -> list[Wall]:
         until: Offsets by topic and partition from which on events are left out.
     """
     ends = until or {}
-    pipeline = Pipeline(client.topics, client.codecs, client.settings.partitions)
+    context = StageContext(client.topics, client.codecs, client.settings.partitions)
     store = RowStore()
-    settings: dict[str, Settings] = {}
+    settings: dict[str, WallSettings] = {}
     profiles: dict[str, dict[int, bytes]] = {}
     for topic in (client.topics.walls, client.topics.profiles):
         for message in client.read(topic):
-            asyncio.run(client.codecs.resolve([message.value()]))
+            asyncio.run(client.codecs.fetch_schemas([message.value()]))
             record = _record(message)
             if record.offset >= ends.get((record.topic, record.partition), record.offset + 1):
                 continue
             rows = Rows(store, record.partition)
             batch = RecordBatch(record.topic, record.partition, [record])
-            for accepted in accept(batch, rows, pipeline).messages:
+            for accepted in accept(batch, rows, context).messages:
                 if accepted.topic != client.topics.accepted.name:
                     continue
-                name, event = client.codecs.read(
+                name, event = client.codecs.decode_any(
                     accepted.value or b"", *client.topics.accepted.records
                 )
                 of_wall = profiles.setdefault(event["wall"], {})
                 if name == "SettingsAccepted":
-                    settings[event["wall"]] = Settings(
+                    settings[event["wall"]] = WallSettings(
                         event["mode"], event["crews"], event["material"]
                     )
                 elif event["heights"] is None:
                     of_wall.pop(event["profile"], None)
                 else:
                     of_wall[event["profile"]] = event["heights"]
-    return [Wall(wall, settings.get(wall, Settings()), found) for wall, found in profiles.items()]
+    return [
+        Wall(wall, settings.get(wall, WallSettings()), found) for wall, found in profiles.items()
+    ]
 
 
 def _record(message: Message) -> _Record:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.daily import Curve
-from domain.materials import material
-from streams.topics import partition_of
+from domain.daily import SectionsAtWork
+from domain.materials import material_named
+from streams.contract.topics import partition_of
 
 if TYPE_CHECKING:
-    from streams.avro import Codec, Record
     from streams.batching import BatchTable
+    from streams.contract.codecs import Codec, Record
 
 
 class NotThere(LookupError):
@@ -36,7 +36,7 @@ class WallAnswers:
     def ice_on(self, profile: int, day: int) -> int:
         """Material that a profile used on a day, in cubic yards."""
         totals = self._profile(profile)
-        return _curve(totals).at_work(day) * material(totals["material"]).yd3_per_ft
+        return _curve(totals).at_work(day) * material_named(totals["material"]).yd3_per_ft
 
     def cost_by(self, profile: int, day: int) -> int:
         """Cost of a profile by the end of a day, in gold dragons."""
@@ -55,10 +55,10 @@ class WallAnswers:
         return self.profiles[profile]
 
 
-def _curve(totals: Record) -> Curve:
-    return Curve(tuple(zip(totals["step_days"], totals["steps"], strict=True)))
+def _curve(totals: Record) -> SectionsAtWork:
+    return SectionsAtWork(tuple(zip(totals["step_days"], totals["steps"], strict=True)))
 
 
 def _cost_by(totals: Record, day: int) -> int:
-    used = material(totals["material"])
+    used = material_named(totals["material"])
     return _curve(totals).feet_by(day) * used.yd3_per_ft * used.gd_per_yd3

@@ -8,20 +8,20 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from streams.avro import register
+from streams.contract.codecs import register_schemas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from confluent_kafka import KafkaError, Message
 
-    from streams.avro import Codecs
+    from streams.contract.codecs import Codecs
+    from streams.contract.topics import Topic
     from streams.settings import Settings
-    from streams.topics import Topic
 
 T = TypeVar("T")
 
-ANSWER_S = 10.0
+REQUEST_TIMEOUT_S = 10.0
 """How long a command waits for the broker or the registry, in seconds."""
 
 
@@ -29,7 +29,7 @@ class ClientError(RuntimeError):
     """The broker, the registry or the data did not allow what was asked; the message says why."""
 
 
-def partitions_there(settings: Settings) -> dict[str, int]:
+def existing_partitions(settings: Settings) -> dict[str, int]:
     """The topics of the broker, and how many partitions each has.
 
     Raises:
@@ -38,7 +38,7 @@ def partitions_there(settings: Settings) -> dict[str, int]:
     # Silent: librdkafka would log each attempt on standard error.
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
     try:
-        topics = admin.list_topics(timeout=ANSWER_S).topics
+        topics = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
     except KafkaException as error:
         raise ClientError(
             f"the broker at {settings.bootstrap_servers} does not answer "
@@ -47,17 +47,17 @@ def partitions_there(settings: Settings) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in topics.items()}
 
 
-def patiently(call: Callable[[], T]) -> T:
+def retry_until_led(call: Callable[[], T]) -> T:
     """What a call returns, called again while a partition has no leader or the leader moves."""
     return Retrying(
         retry=retry_if_exception_type(KafkaException),
-        stop=stop_after_delay(ANSWER_S),
+        stop=stop_after_delay(REQUEST_TIMEOUT_S),
         wait=wait_fixed(0.2),
         reraise=True,
     )(call)
 
 
-def register_schemas(settings: Settings, topics: Iterable[Topic]) -> Codecs:
+def connect_registry(settings: Settings, topics: Iterable[Topic]) -> Codecs:
     """Register the schemas of topics' records.
 
     Raises:
@@ -65,7 +65,7 @@ def register_schemas(settings: Settings, topics: Iterable[Topic]) -> Codecs:
         SchemaRegistryError: The registry refuses a schema.
     """
     try:
-        return register(settings.registry_url, topics, patience_s=ANSWER_S)
+        return register_schemas(settings.registry_url, topics, timeout_s=REQUEST_TIMEOUT_S)
     except OSError as error:
         raise ClientError(
             f"the registry at {settings.registry_url} does not answer ({error}); start it "
@@ -97,7 +97,7 @@ def produce(
             # Java's partitioner: librdkafka's own would put a key where no stage expects it.
             "partitioner": "murmur2_random",
             "linger.ms": 1,
-            "message.timeout.ms": int(ANSWER_S * 1000),
+            "message.timeout.ms": int(REQUEST_TIMEOUT_S * 1000),
             "log_level": 0,
         }
     )
@@ -113,7 +113,7 @@ def produce(
                 break
             except BufferError:
                 producer.poll(0.1)
-    unanswered = producer.flush(ANSWER_S + 1)
+    unanswered = producer.flush(REQUEST_TIMEOUT_S + 1)
     if failures or unanswered:
         why = failures[0].str() if failures else "it did not answer"
         raise ClientError(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError, Producer
 from mode import Service
 
-from streams.batching.delivery import die
+from streams.batching.crash import crash
 from streams.batching.records import Column, Message, Messages
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-__all__ = ["LostMessage", "Message", "Output"]
+__all__ = ["BatchProducer", "LostMessage", "Message"]
 
 FLUSH_TIMEOUT_S = 60.0
 # librdkafka sends a request for each partition, and an idempotent producer has at most five under
@@ -47,21 +47,21 @@ class _Delivery:
         self.done = done
 
 
-class Output(Service):
+class BatchProducer(Service):
     """Sends messages in rounds, in the order in which they were handed over."""
 
     def __init__(
         self,
         bootstrap_servers: str,
         config: Mapping[str, Any] | None = None,
-        longest_sleep_s: float = 24.0,
+        max_suspension_s: float = 24.0,
     ) -> None:
         """Prepare to send; nothing is connected before the service starts.
 
         Args:
             bootstrap_servers: Kafka brokers as host:port,…
             config: librdkafka settings that replace or join ours.
-            longest_sleep_s: A process that was stopped for longer, in seconds, ends when it wakes
+            max_suspension_s: A process that was stopped for longer, in seconds, ends when it wakes
                 up, instead of sending what it held: others have its partitions by then. Below the
                 session timeout of the consumer group.
         """
@@ -89,26 +89,26 @@ class Output(Service):
         self._failure: KafkaError | None = None
         self._producers: list[Producer] = []
         self._producer_of: dict[str, Producer] = {}
-        self._longest_sleep_s = longest_sleep_s
+        self._longest_sleep_s = max_suspension_s
         self._awake_at = time.monotonic()
 
     async def on_start(self) -> None:
         """Connect."""
         self._producers = [Producer(self._config, logger=log) for _ in range(PRODUCERS)]
         self._awake_at = time.monotonic()
-        Thread(target=self._pulse, name="pulse", daemon=True).start()
+        Thread(target=self._watch_suspension, name="pulse", daemon=True).start()
 
-    def _pulse(self) -> None:
+    def _watch_suspension(self) -> None:
         while not self.should_stop:
-            self.check_awake()
+            self.check_not_suspended()
             self._awake_at = time.monotonic()
             time.sleep(PULSE_S)
 
-    def check_awake(self) -> None:
+    def check_not_suspended(self) -> None:
         """End the process if it has been stopped for too long."""
         slept = time.monotonic() - self._awake_at
         if slept > self._longest_sleep_s:
-            die("woke up too late", LostMessage(f"stopped for {slept:.1f} s"))
+            crash("woke up too late", LostMessage(f"stopped for {slept:.1f} s"))
 
     async def send(self, *phases: Messages) -> None:
         """Send messages and wait until the broker has acknowledged them.
@@ -156,7 +156,7 @@ class Output(Service):
             raise LostMessage("the output has not started")
         failed = self._on_failure
         for topic, keys, values, partition in columns:
-            self.check_awake()
+            self.check_not_suspended()
             producer = self._producer_for(topic)
             produce = producer.produce
             for key, value in zip(keys, values, strict=True):

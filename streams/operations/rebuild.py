@@ -17,20 +17,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streams.broker import ClientError, produce
-from streams.client import Client
-from streams.group import Group
-from streams.supervisor import worker_beside
-from streams.topics import delete_topics
-from streams.verification import RowSet, accepted_walls, expected_rows, published_rows
-from streams.versions import drop, switch, topics_by_version, version_to_run
+from streams.client.client import Client
+from streams.client.group import Group
+from streams.client.kafka import ANY_PARTITION, ClientError, produce
+from streams.client.versions import drop, topics_by_version, version_to_run
+from streams.contract.topics import delete_topics
+from streams.operations.supervisor import temporary_worker
+from streams.operations.verification import RowSet, accepted_walls, expected_rows, published_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from streams.group import Offsets
+    from streams.client.group import Offsets
+    from streams.contract.topics import Topic
     from streams.settings import Settings
-    from streams.topics import Topic
 
 # What came in during a round that took less than this is left for when the workers are stopped.
 SHORT_ROUND_S = 60.0
@@ -112,7 +112,7 @@ class Rebuild:
                 return
 
     @contextmanager
-    def meeting(self, on_progress: Callable[[str, int, int], None]) -> Iterator[Offsets]:
+    def at_cut(self, on_progress: Callable[[str, int, int], None]) -> Iterator[Offsets]:
         """Bring both versions to the same point; no worker of the current one starts meanwhile.
 
         Yields:
@@ -126,7 +126,7 @@ class Rebuild:
         cut = self.group.ends(self.current.topics.inputs)
         if self.group.lag(cut):
             self._run(self.current, self.group, cut, "finishing the current version", on_progress)
-        with self.group.closed():
+        with self.group.fenced():
             if self._read() != cut or self.group.lag(cut):
                 raise ClientError(
                     f"a worker of group {self.group.name} was started during the switch; stop it "
@@ -156,7 +156,7 @@ class Rebuild:
         # Beyond the end there is lag that it must leave: no reason for its watchdog to end it.
         update = {"read_until": by_topic, "watchdog_s": NEVER_S}
         log_file = self.settings.data_dir / "rebuild.log"
-        with worker_beside(client.settings.model_copy(update=update), log_file) as check:
+        with temporary_worker(client.settings.model_copy(update=update), log_file) as check:
             group.wait_until_done(
                 self.timeout_s, lambda done, of: on_progress(text, done, of), until, check
             )
@@ -177,12 +177,24 @@ class Rebuild:
         """Make the final rows those of the new version, and make it the current one."""
         topics, shadow_topics = self.current.topics, self.shadow.topics
         # Overviews announce daily rows: they come when those can be read.
-        self._take_over(shadow_topics.daily, topics.daily)
-        self._take_over(shadow_topics.overview, topics.overview)
-        switch(self.current, self.shadow.settings.version, digest)
+        self._copy_rows(shadow_topics.daily, topics.daily)
+        self._copy_rows(shadow_topics.overview, topics.overview)
+        self._record_switch(digest)
         delete_topics(self.settings, [topic.name for topic in shadow_topics.outputs])
 
-    def _take_over(self, source: Topic, target: Topic) -> None:
+    def _record_switch(self, digest: str) -> None:
+        """Put on `wall.versions` that the new version publishes from here on."""
+        current = self.current
+        record = {
+            "version": self.shadow.settings.version,
+            "previous": current.settings.version,
+            "digest": digest,
+        }
+        value = current.codecs.encode("VersionSwitched", record)
+        key = current.settings.app_id
+        produce(current.settings, [(current.topics.versions.name, key, value, ANY_PARTITION)])
+
+    def _copy_rows(self, source: Topic, target: Topic) -> None:
         wanted, there = self.shadow.values(source), self.current.values(target)
         changed: dict[tuple[int, bytes], bytes | None] = {
             where: value for where, value in wanted.items() if there.get(where) != value

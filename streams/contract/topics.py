@@ -103,7 +103,7 @@ class Topics:
     @classmethod
     def of(cls, settings: Settings) -> Topics:
         """The topics under the names, and with the retention, that the settings give them."""
-        transit = settings.transit_days * DAY_MS
+        intermediate = settings.transit_days * DAY_MS
         prefix = settings.topic_prefix
         # What only one application version reads and writes is named after it. A shadow's output
         # is, too, until it is its turn to publish.
@@ -127,16 +127,16 @@ class Topics:
             ),
             accepted=topic(
                 "accepted", "wall", "ProfileAccepted SettingsAccepted",
-                "accepted events, one log per wall", own, cleanup=DELETE, retention_ms=transit,
+                "accepted events, one log per wall", own, cleanup=DELETE, retention_ms=intermediate,
             ),
             build_commands=topic(
                 "build-commands", "wall/crew", "BuildSection RelieveCrew",
-                "orders to crews, one per section", own, cleanup=DELETE, retention_ms=transit,
+                "orders to crews, one per section", own, cleanup=DELETE, retention_ms=intermediate,
             ),
             progress=topic(
                 "progress", "wall/profile", "ProfilePlanned SectionsBuilt",
                 "plans and sections built, gathered per profile", own,
-                cleanup=DELETE, retention_ms=transit,
+                cleanup=DELETE, retention_ms=intermediate,
             ),
             events=topic(
                 "simulation.events", "wall/profile/section",
@@ -150,7 +150,7 @@ class Topics:
             totals=topic(
                 "totals", "wall", "ProfileTotals",
                 "totals and curve of a profile, gathered per wall", own,
-                cleanup=DELETE, retention_ms=transit,
+                cleanup=DELETE, retention_ms=intermediate,
             ),
             overview=topic(
                 "overview", "wall, and wall/profile", "WallOverview ProfileOverview",
@@ -181,7 +181,7 @@ class Topics:
         return (self.walls, self.profiles)
 
     @property
-    def transit(self) -> tuple[Topic, ...]:
+    def intermediate(self) -> tuple[Topic, ...]:
         """What is between the stages."""
         return (self.accepted, self.build_commands, self.progress, self.totals)
 

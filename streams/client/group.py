@@ -14,13 +14,13 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
 
-from streams.broker import ANSWER_S, ClientError, patiently
+from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, retry_until_led
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from streams.contract.topics import Topic, Topics
     from streams.settings import Settings
-    from streams.topics import Topic, Topics
 
 # One that workers do not have: theirs is Faust's.
 OTHER_ASSIGNOR = "range"
@@ -48,10 +48,10 @@ class Group:
 
     def _described(self) -> ConsumerGroupDescription:
         answer = self._admin.describe_consumer_groups([self.name])[self.name]
-        found: ConsumerGroupDescription = answer.result(ANSWER_S)
+        found: ConsumerGroupDescription = answer.result(REQUEST_TIMEOUT_S)
         return found
 
-    def is_closed(self) -> bool:
+    def is_fenced(self) -> bool:
         """Whether workers are kept out just now, see `closed`."""
         return bool(self._described().partition_assignor == OTHER_ASSIGNOR)
 
@@ -71,7 +71,9 @@ class Group:
         """The offset of each partition that is read next; the first there is, if none was yet."""
         low = self.offsets(topics, OffsetSpec.earliest())
         with self._consumer() as consumer:
-            found = consumer.committed([TopicPartition(*tp) for tp in low], timeout=ANSWER_S)
+            found = consumer.committed(
+                [TopicPartition(*tp) for tp in low], timeout=REQUEST_TIMEOUT_S
+            )
         at = {(tp.topic, tp.partition): tp.offset for tp in found}
         return {tp: max(at[tp], low[tp]) for tp in low}
 
@@ -83,7 +85,7 @@ class Group:
         """
         # First what was read, then what there is. The other way round, a stage could commit its
         # input between the two, and what it has sent on would be seen by neither.
-        topics = (*self.topics.inputs, *self.topics.transit)
+        topics = (*self.topics.inputs, *self.topics.intermediate)
         at = self.committed(topics)
         ends = self.ends(topics) | (until or {})
         return sum(max(0, ends[tp] - at[tp]) for tp in at)
@@ -148,10 +150,10 @@ class Group:
             for partition in range(self.settings.partitions)
         }
         # The leader of a topic that was created a moment ago may not know of it yet.
-        return patiently(lambda: self._list(wanted))
+        return retry_until_led(lambda: self._list(wanted))
 
     def _list(self, wanted: dict[TopicPartition, OffsetSpec]) -> Offsets:
-        found = self._admin.list_offsets(wanted, request_timeout=ANSWER_S)
+        found = self._admin.list_offsets(wanted, request_timeout=REQUEST_TIMEOUT_S)
         return {(tp.topic, tp.partition): f.result().offset for tp, f in found.items()}
 
     def commit(self, offsets: Offsets) -> None:
@@ -164,12 +166,12 @@ class Group:
             self.name, [TopicPartition(*tp, offset) for tp, offset in offsets.items()]
         )
         for future in self._admin.alter_consumer_group_offsets([group]).values():
-            for partition in future.result(ANSWER_S).topic_partitions:
+            for partition in future.result(REQUEST_TIMEOUT_S).topic_partitions:
                 if partition.error:
                     raise ClientError(f"offsets can't be reset: {partition.error.str()}")
 
     @contextmanager
-    def closed(self) -> Iterator[None]:
+    def fenced(self) -> Iterator[None]:
         """Keep workers out: the broker refuses one that starts meanwhile.
 
         A group takes no member that assigns partitions in another way than its members do. So we
@@ -187,7 +189,7 @@ class Group:
             }
         ) as consumer:
             consumer.subscribe([self.topics.walls.name], on_assign=lambda c, tps: c.pause(tps))
-            deadline = time.monotonic() + ANSWER_S
+            deadline = time.monotonic() + REQUEST_TIMEOUT_S
             while not consumer.assignment():
                 message = consumer.poll(0.1)
                 error = message.error() if message is not None else None

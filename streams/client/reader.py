@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from streams.broker import ANSWER_S, ClientError, patiently
+from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, retry_until_led
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,15 +60,15 @@ class Reader:
     def _bounds(self, topic: str, partitions: list[int]) -> dict[int, tuple[int, int]]:
         """First and end offset of partitions."""
         of = self._consumer.get_watermark_offsets
-        return {p: of(TopicPartition(topic, p), timeout=ANSWER_S) for p in partitions}
+        return {p: of(TopicPartition(topic, p), timeout=REQUEST_TIMEOUT_S) for p in partitions}
 
     def read(
         self, topic: str, partition: int | None = None, *, follow: bool = False
     ) -> Iterator[Message | None]:
         """Messages in the order of their offsets; None whenever there is none for a moment."""
-        there = self._consumer.list_topics(topic, ANSWER_S).topics[topic].partitions
+        there = self._consumer.list_topics(topic, REQUEST_TIMEOUT_S).topics[topic].partitions
         wanted = sorted(there) if partition is None else [partition]
-        bounds = patiently(lambda: self._bounds(topic, wanted))
+        bounds = retry_until_led(lambda: self._bounds(topic, wanted))
         self._ends = {p: high for p, (low, high) in bounds.items() if low < high}
         self._consumer.assign([TopicPartition(topic, p, low) for p, (low, _) in bounds.items()])
         while follow or self._ends:

@@ -8,30 +8,30 @@ from random import Random
 
 import pytest
 
-from domain.settings import Settings
+from domain.settings import WallSettings
 from domain.wall import Wall
-from streams.verification import expected_rows
-from tests.topology.simulation import Simulation, offline_pipeline, published_rows
+from streams.operations.verification import expected_rows
+from tests.stages.simulation import Simulation, offline_pipeline, published_rows
 
 HISTORIES = int(os.environ.get("HISTORIES", "300"))
 MODES = (
-    Settings("crew-per-section", None, "ice"),
-    Settings("crew-pool", 1, "ice"),
-    Settings("crew-pool", 3, "packed-snow"),
-    Settings("crew-per-profile", None, "ice"),
+    WallSettings("crew-per-section", None, "ice"),
+    WallSettings("crew-pool", 1, "ice"),
+    WallSettings("crew-pool", 3, "packed-snow"),
+    WallSettings("crew-per-profile", None, "ice"),
 )
 
 
 @pytest.fixture(scope="module")
-def pipeline():
+def context():
     return offline_pipeline()
 
 
-def play(pipeline, seed: int, death_rates=(0, 0.1, 0.5)) -> Simulation:
+def play(context, seed: int, death_rates=(0, 0.1, 0.5)) -> Simulation:
     """Play a random history to its end, and compare with the domain."""
     random = Random(seed)
-    sim = Simulation(pipeline, random, death_rate=random.choice(death_rates))
-    settings: dict[str, Settings] = defaultdict(Settings)
+    sim = Simulation(context, random, death_rate=random.choice(death_rates))
+    settings: dict[str, WallSettings] = defaultdict(WallSettings)
     profiles: dict[str, dict[int, bytes]] = defaultdict(dict)
     for _ in range(random.randrange(1, 25)):
         wall = random.choice(("a", "b"))
@@ -63,20 +63,20 @@ def play(pipeline, seed: int, death_rates=(0, 0.1, 0.5)) -> Simulation:
 
 
 @pytest.mark.timeout(3000)
-def test_whatever_happens_the_rows_end_equal_to_the_domains(pipeline):
-    deaths = sum(play(pipeline, seed).deaths for seed in range(HISTORIES))
+def test_whatever_happens_the_rows_end_equal_to_the_domains(context):
+    deaths = sum(play(context, seed).deaths for seed in range(HISTORIES))
     assert deaths > HISTORIES  # the histories were not quiet ones
 
 
-def test_a_profiles_rows_go_from_one_complete_version_to_the_next(pipeline):
+def test_a_profiles_rows_go_from_one_complete_version_to_the_next(context):
     for seed in range(min(HISTORIES, 100)):
-        sim = play(pipeline, seed, death_rates=(0,))
-        topic = pipeline.topics.daily.name
+        sim = play(context, seed, death_rates=(0,))
+        topic = context.topics.daily.name
         changes: dict[tuple[str, int], list[int]] = defaultdict(list)
         for (name, _), log in sim.logs.items():
             for record in log if name == topic else ():
                 if record.value is not None:
-                    row = pipeline.codecs.read(record.value, "DailyUsage")[1]
+                    row = context.codecs.decode_any(record.value, "DailyUsage")[1]
                     changes[row["wall"], row["profile"]].append(row["version"])
         for versions in changes.values():
             assert versions == sorted(versions), f"seed {seed}"

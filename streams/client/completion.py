@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from domain.account import account
+from domain.account import account_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from domain.wall import Wall
-    from streams.avro import Record
+    from streams.contract.codecs import Record
 
 
-class AwaitedRows:
+class WallCompletion:
     """The rows of `wall.overview` that a wall ends up with, and which are not there yet.
 
     Attributes:
@@ -23,7 +23,7 @@ class AwaitedRows:
 
     def __init__(self, wall: Wall) -> None:
         """Compute the rows; none is there yet."""
-        result = account(wall)
+        result = account_of(wall)
         self._wall = wall.id
         self._expected = {
             f"{wall.id}/{p.profile}": _amounts(p, p.sections) for p in result.profiles

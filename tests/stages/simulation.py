@@ -20,13 +20,13 @@ from streams.agents.intake import accept
 from streams.agents.ledger import account
 from streams.agents.overview import add_up
 from streams.agents.planner import plan
-from streams.avro import Codecs
 from streams.batching import Message, Messages, RecordBatch, Rows
 from streams.batching.table import RowStore
-from streams.pipeline import Pipeline
+from streams.context import StageContext
+from streams.contract.codecs import Codecs
+from streams.contract.topics import Topics
+from streams.operations.verification import RowSet
 from streams.settings import Settings
-from streams.topics import Topics
-from streams.verification import RowSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,11 +45,11 @@ class LogRecord(NamedTuple):
     headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
-def offline_pipeline() -> Pipeline:
+def offline_pipeline() -> StageContext:
     """The pipeline with codecs under ids of our own instead of a registry's."""
     topics = Topics.of(Settings(bootstrap_servers="none", registry_url="none"))
     names = dict.fromkeys(name for topic in topics.all() for name in topic.records)
-    return Pipeline(
+    return StageContext(
         topics, Codecs({name: index for index, name in enumerate(names, start=1)}), PARTITIONS
     )
 
@@ -59,7 +59,7 @@ class Task:
     """One stage on one partition: the unit that a worker owns and that a death takes away."""
 
     name: str
-    work: Callable[[RecordBatch, Rows, Pipeline], object]
+    work: Callable[[RecordBatch, Rows, StageContext], object]
     inputs: tuple[str, ...]
     partition: int
     rows: RowStore = field(default_factory=RowStore)
@@ -68,7 +68,7 @@ class Task:
     position: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     committed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
-    def die(self) -> None:
+    def crash(self) -> None:
         """Lose what is in memory; come back with what the broker has."""
         self.rows = RowStore()
         for key, value in self.changelog:
@@ -77,13 +77,13 @@ class Task:
 
 
 class Simulation:
-    def __init__(self, pipeline: Pipeline, random: Random, death_rate: float = 0.2) -> None:
-        self.pipeline = pipeline
+    def __init__(self, context: StageContext, random: Random, death_rate: float = 0.2) -> None:
+        self.context = context
         self.random = random
         self.death_rate = death_rate
         self.logs: dict[tuple[str, int], list[LogRecord]] = defaultdict(list)
         self.deaths = 0
-        topics = pipeline.topics
+        topics = context.topics
         stages = (
             ("intake", accept, (topics.walls.name, topics.profiles.name)),
             ("planner", plan, (topics.accepted.name,)),
@@ -110,16 +110,16 @@ class Simulation:
         return (murmur2(message.key or b"") & 0x7FFFFFFF) % PARTITIONS
 
     def submit_profile(self, wall: str, profile: int, heights: bytes | None) -> None:
-        topic, key = self.pipeline.topics.profiles, f"{wall}/{profile}"
+        topic, key = self.context.topics.profiles, f"{wall}/{profile}"
         if heights is None:
             self.send(Message(topic.name, key.encode(), None))
         else:
             event = {"wall": wall, "profile": profile, "heights": list(heights)}
-            self.send(self.pipeline.message(topic, key, "ProfileSubmitted", event))
+            self.send(self.context.message(topic, key, "ProfileSubmitted", event))
 
     def submit_settings(self, wall: str, mode: str, crews: int | None, material: str) -> None:
         event = {"wall": wall, "mode": mode, "crews": crews, "material": material}
-        self.send(self.pipeline.message(self.pipeline.topics.walls, wall, "WallConfigured", event))
+        self.send(self.context.message(self.context.topics.walls, wall, "WallConfigured", event))
 
     def lagging(self) -> list[tuple[Task, str]]:
         return [
@@ -143,11 +143,11 @@ class Simulation:
         log = self.logs[topic, task.partition]
         end = min(len(log), start + self.random.choice((1, 2, 5, 50)))
         rows = Rows(task.rows, task.partition)
-        outcome = task.work(RecordBatch(topic, task.partition, log[start:end]), rows, self.pipeline)
-        for phase in (outcome.messages, outcome.afterwards):
+        outcome = task.work(RecordBatch(topic, task.partition, log[start:end]), rows, self.context)
+        for phase in (outcome.messages, outcome.announcements):
             if self._dies():
                 self._send_some(phase)
-                task.die()
+                task.crash()
                 return
             for message in phase:
                 self.send(message)
@@ -155,12 +155,12 @@ class Simulation:
         if self._dies():
             # One partition of one topic: what got there is the first part, in order.
             task.changelog += changes[: self.random.randrange(len(changes) + 1)]
-            task.die()
+            task.crash()
             return
         task.changelog += changes
         task.position[topic] = end
         if self._dies():
-            task.die()
+            task.crash()
         elif self.random.random() < 0.5:
             task.committed = defaultdict(int, task.position)
 
@@ -183,7 +183,7 @@ class Simulation:
         """A replay: the group's offsets are reset to the start of the logs, the tables are kept."""
         for task in self.tasks:
             task.committed = defaultdict(int, task.start)
-            task.die()
+            task.crash()
 
     def wipe(self) -> None:
         """Begin anew from what was submitted: no offsets, tables, published rows or transit logs.
@@ -191,7 +191,7 @@ class Simulation:
         With tables gone, the log of a wall must not be read from before they went: its versions
         would begin again below those that the ledger has since seen.
         """
-        for topic in (self.pipeline.topics.daily.name, self.pipeline.topics.overview.name):
+        for topic in (self.context.topics.daily.name, self.context.topics.overview.name):
             for partition in range(PARTITIONS):
                 for key in {record.key for record in self.logs[topic, partition]}:
                     self.send(Message(topic, key, None, partition))
@@ -200,7 +200,7 @@ class Simulation:
                 task.start = {topic: len(self.logs[topic, task.partition]) for topic in task.inputs}
             task.changelog.clear()
             task.committed = defaultdict(int, task.start)
-            task.die()
+            task.crash()
 
     def run(self) -> None:
         """Go on until no task has lag."""
@@ -210,20 +210,20 @@ class Simulation:
     def latest(self, topic: str) -> dict[str, dict[str, object]]:
         """The rows of a compacted topic, by key."""
         rows: dict[str, dict[str, object]] = {}
-        declared = next(t for t in self.pipeline.topics.all() if t.name == topic)
+        declared = next(t for t in self.context.topics.all() if t.name == topic)
         for partition in range(PARTITIONS):
             for record in self.logs[topic, partition]:
                 key = (record.key or b"").decode()
                 if record.value is None:
                     rows.pop(key, None)
                 else:
-                    rows[key] = self.pipeline.codecs.read(record.value, *declared.records)[1]
+                    rows[key] = self.context.codecs.decode_any(record.value, *declared.records)[1]
         return rows
 
 
 def published_rows(sim: Simulation) -> RowSet:
     """What the pipeline has published."""
-    topics = sim.pipeline.topics
+    topics = sim.context.topics
     daily = sim.latest(topics.daily.name)
     overview = sim.latest(topics.overview.name)
     return RowSet(

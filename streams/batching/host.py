@@ -1,0 +1,34 @@
+"""What the parts of the batch delivery need of the app that they are part of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from streams.batching.producer import BatchProducer
+    from streams.batching.records import RecordBatch
+
+
+class Host(Protocol):
+    """The app, as its batch stream, its tables and its consumer see it.
+
+    Attributes:
+        output: What the agents send with.
+        on_batch: Called with a computed batch, the agent's name and the seconds that it took.
+        on_recovered: Called with a table's name and the changelog messages applied to it.
+        read_until: The offset of a partition from which on nothing is read.
+        consumer: Faust's consumer.
+        consumer_generation_id: The generation of the consumer group.
+    """
+
+    output: BatchProducer
+    on_batch: Callable[[RecordBatch, str, float], None]
+    on_recovered: Callable[[str, int], None]
+    read_until: Mapping[tuple[str, int], int]
+    consumer: Any
+    consumer_generation_id: int
+
+    def checkpoint(self) -> Callable[[int], None]:
+        """What to call once an offset is committed, with the generation that it shows current."""

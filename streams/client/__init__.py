@@ -1,0 +1,1 @@
+"""Kafka and the registry from outside a worker."""

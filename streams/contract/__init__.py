@@ -1,0 +1,1 @@
+"""What is on the broker, and how it is encoded."""

@@ -1,0 +1,1 @@
+"""What an operator does: verify, replay, rebuild, run workers."""

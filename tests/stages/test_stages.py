@@ -1,0 +1,220 @@
+"""Each stage on its own: a batch in, messages and rows out."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.agents.crews import build
+from streams.agents.intake import accept
+from streams.agents.ledger import account
+from streams.agents.overview import add_up
+from streams.agents.planner import plan
+from streams.batching import RecordBatch, Rows
+from streams.batching.table import RowStore
+from tests.stages.simulation import LogRecord, offline_pipeline
+
+
+@pytest.fixture(scope="module")
+def context():
+    return offline_pipeline()
+
+
+class Stage:
+    """A stage with rows of its own, on partition 0."""
+
+    def __init__(self, work, topic, context):
+        self.work, self.topic, self.context = work, topic, context
+        self.store, self.offset = RowStore(), 0
+
+    def __call__(self, *keys_and_values):
+        records = [
+            LogRecord(self.topic.name, 0, self.offset + n, key, value)
+            for n, (key, value) in enumerate(keys_and_values)
+        ]
+        self.offset += len(records)
+        rows = Rows(self.store, 0)
+        return self.work(RecordBatch(self.topic.name, 0, records), rows, self.context)
+
+    def sent(self, outcome, topic):
+        names = topic.records
+        return [
+            None if m.value is None else self.context.codecs.decode_any(m.value, *names)[1]
+            for m in (*outcome.messages, *outcome.announcements)
+            if m.topic == topic.name
+        ]
+
+
+def accepted(context, profile, heights, offset, wall="w"):
+    event = {
+        "wall": wall, "profile": profile, "heights": heights,
+        "source_partition": 0, "source_offset": offset,
+    }  # fmt: skip
+    return wall.encode(), context.codecs.encode("ProfileAccepted", event)
+
+
+def pool(context, crews, offset):
+    event = {
+        "wall": "w", "mode": "crew-pool", "crews": crews, "material": "ice",
+        "source_partition": 1, "source_offset": offset,
+    }  # fmt: skip
+    return b"w", context.codecs.encode("SettingsAccepted", event)
+
+
+def planned_versions(stage, outcome):
+    plans = stage.sent(outcome, stage.context.topics.progress)
+    return {planned["profile"]: planned["version"] for planned in plans}
+
+
+def test_a_record_without_a_key_is_a_dead_letter_with_its_bytes(context):
+    intake = Stage(accept, context.topics.profiles, context)
+    (letter,) = intake.sent(intake((None, b"\x01bytes")), context.topics.dead_letters)
+    assert (letter["key"], letter["value"]) == (None, b"\x01bytes")
+    assert "has no key" in letter["reason"]
+
+
+def test_an_event_that_is_delivered_again_is_not_accepted_again(context):
+    intake = Stage(accept, context.topics.profiles, context)
+    event = {"wall": "w", "profile": 1, "heights": [1]}
+    record = (b"w/1", context.codecs.encode("ProfileSubmitted", event))
+    assert len(intake(record).messages) == 1
+    intake.offset = 0
+    assert list(intake(record).messages) == []
+
+
+def test_a_tombstone_for_what_is_not_there_is_a_dead_letter(context):
+    intake = Stage(accept, context.topics.profiles, context)
+    event = {"wall": "w", "profile": 1, "heights": [1]}
+    intake((b"w/1", context.codecs.encode("ProfileSubmitted", event)), (b"w/1", None))
+    outcome = intake((b"w/1", None), (b"w/2", None))
+    letters = intake.sent(outcome, context.topics.dead_letters)
+    assert [letter["key"] for letter in letters] == [b"w/1", b"w/2"]
+    assert all("which is not there" in letter["reason"] for letter in letters)
+    assert intake.sent(outcome, context.topics.accepted) == []
+
+
+def test_a_bad_record_is_a_dead_letter_also_when_a_later_one_of_its_key_was_accepted(context):
+    intake = Stage(accept, context.topics.profiles, context)
+    event = {"wall": "w", "profile": 1, "heights": [1]}
+    records = [(b"w/1", b"bad"), (b"w/1", context.codecs.encode("ProfileSubmitted", event))]
+    assert len(intake.sent(intake(*records), context.topics.dead_letters)) == 1
+    intake.offset = 0
+    assert len(intake.sent(intake(*records), context.topics.dead_letters)) == 1
+
+
+def test_with_a_crew_per_section_only_the_changed_profile_is_planned_again(context):
+    planner = Stage(plan, context.topics.accepted, context)
+    first = planner(accepted(context, 1, b"\x01", 0), accepted(context, 2, b"\x02", 1))
+    assert planned_versions(planner, first) == {1: 0, 2: 1}
+    assert planned_versions(planner, planner(accepted(context, 1, b"\x05", 2))) == {1: 2}
+
+
+def test_in_a_pool_the_changed_profile_and_those_after_it_are_planned_again(context):
+    planner = Stage(plan, context.topics.accepted, context)
+    planner(pool(context, 2, 0), *(accepted(context, n, b"\x01", n) for n in (1, 2, 3)))
+    assert planned_versions(planner, planner(accepted(context, 2, b"\x05", 9))) == {2: 4, 3: 4}
+
+
+def test_the_version_does_not_depend_on_how_the_log_is_cut_into_batches(context):
+    events = [
+        pool(context, 2, 0),
+        *(accepted(context, n, bytes([n]), n) for n in (3, 1, 2)),
+        accepted(context, 3, b"\x03", 4),  # as it was
+        accepted(context, 1, None, 5),
+        accepted(context, 2, b"\x09\x09", 6),
+        pool(context, 2, 7),  # as it was
+    ]
+    at_once = Stage(plan, context.topics.accepted, context)
+    together = planned_versions(at_once, at_once(*events))
+    one_by_one = Stage(plan, context.topics.accepted, context)
+    latest = {}
+    for event in events:
+        latest |= planned_versions(one_by_one, one_by_one(event))
+    assert together == latest
+
+
+def test_the_same_profile_again_changes_nothing(context):
+    planner = Stage(plan, context.topics.accepted, context)
+    planner(accepted(context, 1, b"\x01", 0))
+    assert list(planner(accepted(context, 1, b"\x01", 1)).messages) == []
+
+
+def test_crews_report_a_batch_once_per_profile_and_each_section_to_the_audit(context):
+    crews = Stage(build, context.topics.build_commands, context)
+    orders = [
+        {
+            "wall": "w", "profile": profile, "section": section, "crew": "1", "version": 7,
+            "first_day": 1, "days": 2, "relieves": False,
+        }
+        for profile in (1, 2) for section in (1, 2, 3)
+    ]  # fmt: skip
+    outcome = crews(*((b"w/1", context.codecs.encode("BuildSection", o)) for o in orders))
+    reports = crews.sent(outcome, context.topics.progress)
+    assert [(r["profile"], r["sections"]) for r in reports] == [(1, [1, 2, 3]), (2, [1, 2, 3])]
+    assert len(crews.sent(outcome, context.topics.events)) == 6
+
+
+def test_totals_of_an_earlier_plan_do_not_replace_those_of_a_later_one(context):
+    overview = Stage(add_up, context.topics.totals, context)
+
+    def totals(version, state, ice):
+        event = {
+            "wall": "w", "profile": 1, "version": version, "state": state, "withdrawn": False,
+            "mode": "crew-per-section", "crews": None, "material": "ice", "sections": 1,
+            "days": 1, "ice": ice, "cost": 0, "step_days": [1], "steps": [1],
+        }  # fmt: skip
+        return b"w", context.codecs.encode("ProfileTotals", event)
+
+    complete = totals(2, "COMPLETE", 195)
+    outcome = overview(complete, totals(2, "BUILDING", 7), totals(1, "COMPLETE", 9))
+    assert [o["ice"] for o in overview.sent(outcome, context.topics.overview)] == [195]
+
+
+class TestLedger:
+    @pytest.fixture
+    def ledger(self, context):
+        return Stage(account, context.topics.progress, context)
+
+    def planned(self, context, version, unfinished, *, withdrawn=False):
+        event = {
+            "wall": "w", "profile": 1, "version": version, "mode": "crew-per-section",
+            "crews": None, "material": "ice", "sections": unfinished, "unfinished": unfinished,
+            "withdrawn": withdrawn,
+        }  # fmt: skip
+        return b"w/1", context.codecs.encode("ProfilePlanned", event)
+
+    def built(self, context, version, sections, days):
+        event = {
+            "wall": "w", "profile": 1, "version": version, "sections": sections,
+            "first_days": [1] * len(sections), "days": days,
+        }  # fmt: skip
+        return b"w/1", context.codecs.encode("SectionsBuilt", event)
+
+    def test_nothing_is_published_before_the_last_section(self, ledger, context):
+        outcome = ledger(self.planned(context, 1, 2), self.built(context, 1, [1], [2]))
+        assert ledger.sent(outcome, context.topics.daily) == []
+        outcome = ledger(self.built(context, 1, [2], [3]))
+        rows = ledger.sent(outcome, context.topics.daily)
+        assert [(row["day"], row["ice"]) for row in rows] == [(1, 390), (2, 390), (3, 195)]
+
+    def test_a_section_that_is_reported_twice_counts_once(self, ledger, context):
+        again = self.built(context, 1, [1], [2])
+        outcome = ledger(self.planned(context, 1, 2), again, again)
+        assert ledger.sent(outcome, context.topics.daily) == []
+
+    def test_a_shorter_plan_tombstones_the_days_that_are_gone(self, ledger, context):
+        ledger(self.planned(context, 1, 1), self.built(context, 1, [1], [3]))
+        outcome = ledger(self.built(context, 2, [1], [1]), self.planned(context, 2, 1))
+        rows = [(m.key, m.value is None) for m in outcome.messages
+                if m.topic == context.topics.daily.name]  # fmt: skip
+        assert rows == [(b"w/1/1", False), (b"w/1/2", True), (b"w/1/3", True)]
+
+    def test_late_records_do_not_bring_a_withdrawn_profile_back(self, ledger, context):
+        ledger(self.planned(context, 1, 1), self.built(context, 1, [1], [3]))
+        ledger(self.planned(context, 2, 0, withdrawn=True))
+        outcome = ledger(self.planned(context, 1, 1), self.built(context, 1, [1], [3]))
+        assert [*outcome.messages, *outcome.announcements] == []
+
+    def test_rows_are_announced_only_after_they_are_sent(self, ledger, context):
+        outcome = ledger(self.planned(context, 1, 1), self.built(context, 1, [1], [3]))
+        assert context.topics.overview.name not in {m.topic for m in outcome.messages}
+        assert context.topics.overview.name in {m.topic for m in outcome.announcements}

@@ -27,57 +27,69 @@ class Settings(BaseSettings):
     registry_url: str = Field(
         default="", description="Schema registry (Confluent API); empty for the embedded stack"
     )
-    app_id: str = Field(default="thewall", description="Consumer group and prefix of changelogs")
+    app_id: str = Field(
+        default="thewall",
+        description="Application id: the consumer group, and the first part of changelog names",
+    )
     app_version: int = Field(
         default=0,
         ge=0,
         le=4095,
-        description="Application version; 0 for the current one, which "
-        "Kafka knows: it has topics, a group and changelogs of its own",
+        description="Application version; 0 for the current one, as recorded on wall.versions. "
+        "Each version has its own consumer group, intermediate topics and changelogs",
     )
     shadow: bool = Field(
-        default=False, description="Publish beside the final topics; `thewall rebuild` sets it"
+        default=False,
+        description="Publish to topics of this version instead of the final ones; set by "
+        "`thewall rebuild`",
     )
     read_until: dict[str, list[int]] = Field(
         default_factory=dict,
-        description="Offsets by topic and partition from which nothing is read; `thewall rebuild` "
-        "sets it",
+        description="For each input topic, the offset per partition at which reading ends; set by "
+        "`thewall rebuild`",
     )
     topic_prefix: str = Field(
         default="wall", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="First part of topic names"
     )
     partitions: int = Field(default=4, ge=1, le=1000, description="Partitions of every topic")
     replication_factor: int = Field(default=1, ge=1, le=9, description="Replicas of every topic")
-    dead_letter_days: int = Field(default=30, ge=1, description="Days that dead letters are kept")
+    dead_letter_days: int = Field(default=30, ge=1, description="Retention of dead letters, days")
     transit_days: int = Field(
-        default=7, ge=1, description="Days that commands and repartition topics are kept"
+        default=7, ge=1, description="Retention of build commands and intermediate topics, days"
     )
     store: Literal["memory", "rocksdb"] = Field(
-        default="memory", description="Where a worker keeps its tables"
+        default="memory", description="Where a worker keeps its tables: in memory, or on disk"
     )
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("thewall") / "worker",
-        description="A worker's local files, one directory a worker",
+        description="Directory of local files; each worker has a subdirectory",
     )
     default_wall: str = Field(
-        default=DEFAULT_WALL, description="The wall of paths and commands that name none"
+        default=DEFAULT_WALL, description="Wall that is meant by paths and commands that name none"
     )
-    web_host: str = Field(default="127.0.0.1", description="Interface that the web views bind to")
+    web_host: str = Field(default="127.0.0.1", description="Interface that the web views listen on")
     web_port: int = Field(default=6066, ge=1, le=65535, description="Port of the web views")
     api_token: SecretStr | None = Field(
         default=None,
         min_length=8,
-        description="Token that submitting over HTTP takes, 8 characters or more; needed beyond "
-        "loopback",
+        description="Token that requests to submit must carry, at least 8 characters; required "
+        "when the web views listen beyond loopback",
     )
     session_timeout_s: float = Field(
-        default=30.0, ge=6, le=300, description="After so long a silence a worker is out, seconds"
+        default=30.0,
+        ge=6,
+        le=300,
+        description="Consumer session timeout, seconds: a worker silent for longer loses its "
+        "partitions",
     )
     watchdog_s: float = Field(
-        default=120.0, ge=1, description="Lag without progress that ends a worker, seconds"
+        default=120.0,
+        ge=1,
+        description="Watchdog timeout, seconds: a worker with lag and no progress for this long "
+        "ends",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="Least severe level that is logged"
+        default="INFO", description="Lowest level that is logged"
     )
 
     @property
@@ -101,5 +113,5 @@ class Settings(BaseSettings):
 
     @property
     def worker_dir(self) -> Path:
-        """A worker's own directory: on one machine no two workers have one port."""
+        """A worker's own directory: no two workers of one machine share a port."""
         return self.data_dir / f"{self.group}-{self.web_port}"

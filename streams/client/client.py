@@ -1,4 +1,4 @@
-"""What a producer or reader of the pipeline's topics needs: submit, withdraw, read, wait."""
+"""Submit, withdraw, read and wait, for producers and readers of the pipeline's topics."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ class Client:
     """Writes to the input topics and reads the others, without a consumer group."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connect; topics that are missing are created, schemas are registered.
+        """Connect; create missing topics and register the schemas.
 
-        Unless the settings name an application version, it is the current one.
+        The application version is the current one unless the settings name another.
 
         Raises:
             ClientError: The broker or the registry does not answer.
         """
         self.settings = settings = with_current_version(settings)
         self.topics = Topics.of(settings)
-        there = existing_partitions(settings)
-        # Only if needed: a reader must not bring an operator's topic settings back to its own.
-        if any(there.get(topic.name) != settings.partitions for topic in self.topics.all()):
+        existing = existing_partitions(settings)
+        # Only if needed: a reader must not undo an operator's topic configuration.
+        if any(existing.get(topic.name) != settings.partitions for topic in self.topics.all()):
             create_topics(settings, REQUEST_TIMEOUT_S)
         self.codecs = connect_registry(settings, self.topics.all())
         self._resolved: set[bytes] = set()
@@ -61,7 +61,7 @@ class Client:
         Returns:
             The numbers of the withdrawn profiles.
         """
-        gone = sorted(self.live_profiles(wall.id) - wall.profiles.keys())
+        withdrawn = sorted(self.live_profiles(wall.id) - wall.profiles.keys())
         settings = {
             "wall": wall.id,
             "mode": wall.settings.mode,
@@ -73,9 +73,9 @@ class Client:
             profile = {"wall": wall.id, "profile": number, "heights": list(heights)}
             value = self.codecs.encode("ProfileSubmitted", profile)
             records.append((self.topics.profiles, f"{wall.id}/{number}", value))
-        withdrawn = [(self.topics.profiles, f"{wall.id}/{number}", None) for number in gone]
-        self._produce([*records, *withdrawn])
-        return gone
+        tombstones = [(self.topics.profiles, f"{wall.id}/{number}", None) for number in withdrawn]
+        self._produce([*records, *tombstones])
+        return withdrawn
 
     def withdraw(self, wall: str, profile: int | None = None) -> list[int]:
         """Withdraw one profile of a wall, or all of them and the wall's settings.
@@ -95,18 +95,18 @@ class Client:
         )
         if not live and not has_settings:
             raise ClientError(f"there is no wall {wall} to withdraw")
-        gone = sorted(live) if profile is None else [profile]
-        tombstones = [(self.topics.profiles, f"{wall}/{number}", None) for number in gone]
+        withdrawn = sorted(live) if profile is None else [profile]
+        tombstones = [(self.topics.profiles, f"{wall}/{number}", None) for number in withdrawn]
         if has_settings:
             tombstones.append((self.topics.walls, wall, None))
         self._produce(tombstones)
-        return gone
+        return withdrawn
 
     def live_profiles(self, wall: str) -> set[int]:
         """The numbers of the profiles that were submitted and not withdrawn.
 
         A bad record does not replace the accepted one before it. Where compaction has left only
-        the bad one, what the pipeline has published says whether there was another.
+        the bad one, the published overview tells whether an accepted one came before.
         """
         live: set[int] = set()
         doubtful: set[int] = set()
@@ -165,8 +165,8 @@ class Client:
         return rows[key]
 
     def daily(self, wall: str, profile: int | None = None) -> dict[int, list[Record]]:
-        """Rows of the days with work, in order, by profile."""
-        # A profile's days are on the partition of the profile, not on those of their own keys.
+        """Rows of the days with work, in order of days, by profile number."""
+        # Daily rows are on the partition of their profile, not of their own keys.
         partition = None if profile is None else self._partition(f"{wall}/{profile}")
         rows = self.latest(self.topics.daily, of_wall=wall, partition=partition).values()
         by_profile: dict[int, list[Record]] = {}
@@ -183,9 +183,9 @@ class Client:
         only: str | None = None,
         partition: int | None = None,
     ) -> dict[str, Record]:
-        """The latest value of each key of a compacted topic, as it stands now.
+        """The latest record of each key of a compacted topic at this moment.
 
-        What is on an input topic and no such record is left out: it is a dead letter.
+        Records of an input topic that can't be decoded are left out: they are dead letters.
 
         Args:
             topic: The topic.
@@ -215,7 +215,7 @@ class Client:
     def values(self, topic: Topic) -> dict[tuple[int, bytes], bytes]:
         """The latest value of each key of a compacted topic, by partition and key.
 
-        A key that somebody has put on another partition than the pipeline does is there twice.
+        A key that another writer has put on a different partition appears once per partition.
         """
         values: dict[tuple[int, bytes], bytes] = {}
         for message in self.read(topic):
@@ -227,14 +227,14 @@ class Client:
         return values
 
     def decode(self, topic: Topic, value: bytes) -> Record:
-        """A value of a topic, whatever version of its schema wrote it.
+        """Decode a value of a topic, whichever version of its schema wrote it.
 
         Raises:
             BadRecord: It is none of the topic's records.
         """
         schema_id = value[:HEADER_BYTES]
         if schema_id not in self._resolved:
-            # Once a schema: an event loop for each record would cost more than its decoding.
+            # Once per schema: an event loop per record would cost more than decoding it.
             asyncio.run(self.codecs.fetch_schemas([value]))
             self._resolved.add(schema_id)
         return self.codecs.decode_any(value, *topic.records)[1]
@@ -242,7 +242,7 @@ class Client:
     def read(
         self, topic: Topic, *, partition: int | None = None, follow: bool = False
     ) -> Iterator[Message]:
-        """The records of a topic from the beginning to its end as it stands now, or on and on."""
+        """Records of a topic from the beginning to its present end, or endlessly with `follow`."""
         with Reader(self.settings) as reader:
             for message in reader.read(topic.name, partition, follow=follow):
                 if message is not None:
@@ -253,16 +253,16 @@ class Client:
     ) -> None:
         """Wait until the published rows are those that the domain computes for the wall.
 
-        Rows say what was built, not which submission it was built for: a wall that is submitted
-        while another version of it is still on its way may be found as it was before that.
+        Rows tell what was built, not for which submission. If an earlier submission of the wall
+        is still in flight, rows from before it may already look right.
 
         Args:
             wall: The wall as submitted.
             timeout_s: How long to wait, in seconds.
-            on_progress: Called with the number of profiles that are built, and of all.
+            on_progress: Called with the number of profiles built, and of all.
 
         Raises:
-            ClientError: They were not in time; it says what was missing.
+            ClientError: They were not there in time; the message says what is missing.
         """
         awaited = WallCompletion(wall)
         deadline = time.monotonic() + timeout_s
@@ -274,7 +274,7 @@ class Client:
                     if awaited.concerns(key):
                         awaited.take(key, self._row(message.value()))
                         on_progress(awaited.built, awaited.profiles)
-                # Not before the end: on the way there the topic passes through the wall's past.
+                # Only at the end of the topic: on the way there it shows the wall's past.
                 if reader.at_end and not awaited.missing:
                     return
                 if time.monotonic() > deadline:
@@ -306,7 +306,7 @@ class Client:
 
 
 def _profile_number(text: str) -> int | None:
-    """The number that a key ends with, if it is written as the pipeline writes it."""
+    """The profile number of a key, if it is in the pipeline's own notation."""
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_PROFILE))):
         return None
     number = int(text)

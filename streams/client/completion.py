@@ -1,4 +1,4 @@
-"""What a submitted wall ends up as on `wall.overview`, and how much of it is not there yet."""
+"""Tracks whether `wall.overview` already shows what the domain computes for a submitted wall."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class WallCompletion:
-    """The rows of `wall.overview` that a wall ends up with, and which are not there yet.
+    """Compares the rows of `wall.overview` with those that the domain computes for a wall.
 
     Attributes:
-        profiles: How many profiles the wall has.
-        missing: Keys whose row is not as expected, or that are there and should not be.
+        profiles: Number of profiles of the wall.
+        missing: Keys whose row is not as expected yet, or should have been removed.
     """
 
     def __init__(self, wall: Wall) -> None:
-        """Compute the rows; none is there yet."""
+        """Compute the expected rows; all of them are missing at first."""
         result = account_of(wall)
         self._wall = wall.id
         self._expected = {
@@ -38,11 +38,11 @@ class WallCompletion:
         self.missing = set(self._expected)
 
     def concerns(self, key: str) -> bool:
-        """Whether a row is of this wall."""
+        """Whether a key belongs to this wall."""
         return key == self._wall or key.startswith(f"{self._wall}/")
 
     def take(self, key: str, row: Record | None) -> None:
-        """Note the latest row of a key; None if it was removed."""
+        """Take in the latest row of a key; None for a tombstone."""
         expected = self._expected.get(key)
         if expected is None:
             right = row is None
@@ -57,11 +57,11 @@ class WallCompletion:
 
     @property
     def built(self) -> int:
-        """How many profiles are built."""
+        """Number of profiles that are built."""
         return len(self._expected.keys() - self.missing - {self._wall})
 
     def what_is_missing(self) -> str:
-        """For people: what is not built yet, and what should be gone."""
+        """For people: what is not built yet, and what should be withdrawn."""
         keys = self.missing - {self._wall}
         due = {int(key.rpartition("/")[2]) for key in keys & self._expected.keys()}
         extra = sorted(keys - self._expected.keys())
@@ -78,7 +78,7 @@ def _amounts(totals: Any, sections: int) -> dict[str, Any]:
 
 
 def listed(numbers: Iterable[int], most: int = 10) -> str:
-    """Numbers for people, the first few of them."""
+    """The first few numbers, for people."""
     found = sorted(numbers)
     rest = f" and {len(found) - most:,} more" if len(found) > most else ""
     return ", ".join(map(str, found[:most])) + rest

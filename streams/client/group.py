@@ -1,4 +1,4 @@
-"""A consumer group: who is in it, and how far it has read."""
+"""A consumer group: its members, its committed offsets and its lag."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from streams.contract.topics import Topic, Topics
     from streams.settings import Settings
 
-# One that workers do not have: theirs is Faust's.
+# An assignor that Faust does not support: while a member uses it, the broker refuses workers
+# (inconsistent group protocol).
 OTHER_ASSIGNOR = "range"
 
 Offsets = dict[tuple[str, int], int]
@@ -40,7 +41,7 @@ class Group:
         self._admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
 
     def members(self) -> int:
-        """How many workers it has; one that was killed counts until its session is over."""
+        """Number of workers; a killed one counts until its session times out."""
         described = self._described()
         if described.state in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD):
             return 0
@@ -52,7 +53,7 @@ class Group:
         return found
 
     def is_fenced(self) -> bool:
-        """Whether workers are kept out just now, see `closed`."""
+        """Whether workers are kept out at the moment, see `fenced`."""
         return bool(self._described().partition_assignor == OTHER_ASSIGNOR)
 
     def check_stopped(self) -> None:
@@ -68,7 +69,7 @@ class Group:
             )
 
     def committed(self, topics: tuple[Topic, ...]) -> Offsets:
-        """The offset of each partition that is read next; the first there is, if none was yet."""
+        """Committed offset of each partition; its first offset where nothing is committed yet."""
         low = self.offsets(topics, OffsetSpec.earliest())
         with self._consumer() as consumer:
             found = consumer.committed(
@@ -78,13 +79,13 @@ class Group:
         return {tp: max(at[tp], low[tp]) for tp in low}
 
     def lag(self, until: Offsets | None = None) -> int:
-        """Records that the group has still to read, on its inputs and between its stages.
+        """Records that the group has not read yet, on the input and intermediate topics.
 
         Args:
-            until: Offsets at which partitions are taken to end.
+            until: End offsets to assume instead of the real ones.
         """
-        # First what was read, then what there is. The other way round, a stage could commit its
-        # input between the two, and what it has sent on would be seen by neither.
+        # Ask for committed offsets first, end offsets second. The other way round, a stage could
+        # commit its input in between, and neither answer would count what it has sent on.
         topics = (*self.topics.inputs, *self.topics.intermediate)
         at = self.committed(topics)
         ends = self.ends(topics) | (until or {})
@@ -101,12 +102,12 @@ class Group:
 
         Args:
             timeout_s: How long to wait, in seconds.
-            on_progress: Called with the records that were read, and of how many.
-            until: Offsets at which partitions are taken to end.
-            check: Called now and then; raises if it is of no use to go on.
+            on_progress: Called with the number of records read, and of all.
+            until: End offsets to assume instead of the real ones.
+            check: Called repeatedly; raises if waiting has become pointless.
 
         Raises:
-            ClientError: It still has some when the time is up.
+            ClientError: There is still lag after the timeout.
         """
         deadline = time.monotonic() + timeout_s
         most = 0
@@ -121,11 +122,11 @@ class Group:
     def wait_until_stopped(
         self, timeout_s: float, on_wait: Callable[[int], None] = lambda _: None
     ) -> bool:
-        """Wait until the group has no members; whether it came to that in time.
+        """Wait until the group has no members; False on timeout.
 
         Args:
             timeout_s: How long to wait, in seconds.
-            on_wait: Called once, with the number of members, if there are some.
+            on_wait: Called once with the number of members, if there are any.
         """
         deadline = time.monotonic() + timeout_s
         said = False
@@ -143,13 +144,13 @@ class Group:
         return self.offsets(topics, OffsetSpec.latest())
 
     def offsets(self, topics: tuple[Topic, ...], spec: OffsetSpec) -> Offsets:
-        """What the broker says of each partition."""
+        """Offset of each partition, as the broker finds it for the spec."""
         wanted = {
             TopicPartition(topic.name, partition): spec
             for topic in topics
             for partition in range(self.settings.partitions)
         }
-        # The leader of a topic that was created a moment ago may not know of it yet.
+        # The leader of a topic created a moment ago may not know it yet.
         return retry_until_led(lambda: self._list(wanted))
 
     def _list(self, wanted: dict[TopicPartition, OffsetSpec]) -> Offsets:
@@ -157,10 +158,10 @@ class Group:
         return {(tp.topic, tp.partition): f.result().offset for tp, f in found.items()}
 
     def commit(self, offsets: Offsets) -> None:
-        """Set what is read next.
+        """Set the committed offsets.
 
         Raises:
-            ClientError: The broker refuses, as while the group has members.
+            ClientError: The broker refuses, for example because the group has members.
         """
         group = ConsumerGroupTopicPartitions(
             self.name, [TopicPartition(*tp, offset) for tp, offset in offsets.items()]
@@ -174,8 +175,8 @@ class Group:
     def fenced(self) -> Iterator[None]:
         """Keep workers out: the broker refuses one that starts meanwhile.
 
-        A group takes no member that assigns partitions in another way than its members do. So we
-        are a member that assigns them in a way that workers do not know, for as long as we live.
+        All members of a group have to support one common assignor. As long as this block lasts,
+        a member with an assignor that Faust does not support is in the group.
 
         Raises:
             ClientError: The group has workers.

@@ -1,4 +1,4 @@
-"""Asking the broker and the registry: how long to wait, and what to say if none answers."""
+"""Requests to the broker and the registry: timeouts, retries, and errors that people can read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 REQUEST_TIMEOUT_S = 10.0
-"""How long a command waits for the broker or the registry, in seconds."""
+"""Timeout of a request to the broker or the registry, in seconds."""
 
 
 class ClientError(RuntimeError):
@@ -30,12 +30,12 @@ class ClientError(RuntimeError):
 
 
 def existing_partitions(settings: Settings) -> dict[str, int]:
-    """The topics of the broker, and how many partitions each has.
+    """Number of partitions of each topic on the broker.
 
     Raises:
         ClientError: The broker does not answer.
     """
-    # Silent: librdkafka would log each attempt on standard error.
+    # No logging: librdkafka would write every attempt to standard error.
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
     try:
         topics = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
@@ -48,7 +48,7 @@ def existing_partitions(settings: Settings) -> dict[str, int]:
 
 
 def retry_until_led(call: Callable[[], T]) -> T:
-    """What a call returns, called again while a partition has no leader or the leader moves."""
+    """Result of a call that is retried while a partition has no leader or the leader moves."""
     return Retrying(
         retry=retry_if_exception_type(KafkaException),
         stop=stop_after_delay(REQUEST_TIMEOUT_S),
@@ -58,7 +58,7 @@ def retry_until_led(call: Callable[[], T]) -> T:
 
 
 def connect_registry(settings: Settings, topics: Iterable[Topic]) -> Codecs:
-    """Register the schemas of topics' records.
+    """Register the schemas of the topics.
 
     Raises:
         ClientError: The registry does not answer.
@@ -83,8 +83,8 @@ def produce(
 
     Args:
         settings: Where the broker is.
-        records: Topic, key, value (None for a tombstone) and partition of each; ANY_PARTITION
-            for the partition of the key.
+        records: Topic, key, value (None for a tombstone) and partition of each record;
+            ANY_PARTITION for the partition that the key belongs to.
 
     Raises:
         ClientError: The broker did not take some of them.
@@ -94,7 +94,8 @@ def produce(
         {
             "bootstrap.servers": settings.bootstrap_servers,
             "enable.idempotence": True,
-            # Java's partitioner: librdkafka's own would put a key where no stage expects it.
+            # Java's partitioner: librdkafka's default would choose a partition where no stage
+            # expects the key.
             "partitioner": "murmur2_random",
             "linger.ms": 1,
             "message.timeout.ms": int(REQUEST_TIMEOUT_S * 1000),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from streams.settings import Settings
 
-# What librdkafka reports while a broker restarts, and gets over by itself.
+# Errors while a broker restarts; librdkafka recovers from them by itself.
 PASSING = {
     KafkaError._TRANSPORT,  # noqa: SLF001 - public in all but name
     KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
@@ -30,7 +30,7 @@ class Reader:
         self._consumer = Consumer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,
-                # librdkafka wants a group id; nothing is ever committed to it.
+                # librdkafka requires a group id; nothing is ever committed for it.
                 "group.id": f"{settings.app_id}-reader",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
@@ -43,7 +43,7 @@ class Reader:
 
     @property
     def at_end(self) -> bool:
-        """Whether all has been read that was there when reading began."""
+        """Whether everything has been read that existed when reading began."""
         return not self._ends
 
     def __enter__(self) -> Self:
@@ -65,14 +65,14 @@ class Reader:
     def read(
         self, topic: str, partition: int | None = None, *, follow: bool = False
     ) -> Iterator[Message | None]:
-        """Messages in the order of their offsets; None whenever there is none for a moment."""
-        there = self._consumer.list_topics(topic, REQUEST_TIMEOUT_S).topics[topic].partitions
-        wanted = sorted(there) if partition is None else [partition]
+        """Messages, in order of offsets per partition; None when there is none at the moment."""
+        existing = self._consumer.list_topics(topic, REQUEST_TIMEOUT_S).topics[topic].partitions
+        wanted = sorted(existing) if partition is None else [partition]
         bounds = retry_until_led(lambda: self._bounds(topic, wanted))
         self._ends = {p: high for p, (low, high) in bounds.items() if low < high}
         self._consumer.assign([TopicPartition(topic, p, low) for p, (low, _) in bounds.items()])
         while follow or self._ends:
-            # Returns when so many have come or the time is up: with less than is there, the latter.
+            # Returns after this many messages or this timeout, whichever comes first.
             messages = self._consumer.consume(10_000, 0.02)
             if not messages:
                 yield None
@@ -85,7 +85,7 @@ class Reader:
                     if follow or offset < end:
                         yield message
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                    # The last offset may be no record, but a transaction's marker.
+                    # The last offset may be a transaction marker instead of a record.
                     self._ends.pop(number, None)
                 elif not (follow and error.code() in PASSING):
                     raise ClientError(f"{topic} could not be read: {error.str()}")

@@ -1,7 +1,7 @@
-"""Application versions: which one publishes, and what on the broker belongs to which.
+"""Application versions: which one publishes, and which topics belong to which.
 
-A version has a group, changelogs and topics between its stages of its own. Which one is current
-is the last record of `wall.versions`; before the first switch it is version 1.
+Each version has its own consumer group, changelogs and intermediate topics. The last record of
+`wall.versions` names the current one; before the first switch it is version 1.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def recorded_version(settings: Settings) -> int | None:
-    """The version that the last rebuild has switched to; None if there was none.
+    """The version that the last rebuild switched to; None if there was no rebuild.
 
     Raises:
         ClientError: The broker or the registry does not answer.
@@ -79,7 +79,7 @@ def version_to_run(settings: Settings) -> Settings:
 
 
 def topics_by_version(settings: Settings) -> dict[int, list[str]]:
-    """The topics on the broker that belong to one version alone: also a shadow's output.
+    """Existing topics that belong to a single version, including the output of shadows.
 
     Raises:
         ClientError: The broker does not answer.
@@ -107,7 +107,7 @@ def drop(settings: Settings, versions: Iterable[int]) -> list[str]:
         ClientError: A group still has workers.
         KafkaException: The broker did not delete the topics.
     """
-    there = topics_by_version(settings)
+    existing = topics_by_version(settings)
     dropped: list[str] = []
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
     for version in versions:
@@ -119,6 +119,6 @@ def drop(settings: Settings, versions: Iterable[int]) -> list[str]:
                 raise ClientError(
                     f"group {group} can't be deleted: {error.args[0].str()}; stop its workers"
                 ) from error
-        dropped += there.get(version, [])
+        dropped += existing.get(version, [])
     delete_topics(settings, dropped)
     return dropped

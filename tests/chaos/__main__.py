@@ -21,12 +21,14 @@ from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.client import Client
 from streams.devstack import Stack
+from streams.devstack.stack import free_port
 from streams.operations.replay import Replay
 from streams.operations.verification import expected_rows, published_rows
 from streams.settings import Settings
 from tests.chaos.load import Load
 from tests.chaos.worker import POINTS
-from tests.integration.conftest import environment, free_port, wait_until
+from tests.harness.processes import environment
+from tests.harness.waiting import wait_until
 
 SESSION_S = 6
 

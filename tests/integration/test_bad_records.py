@@ -10,7 +10,7 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
 from domain.settings import settings_for
 from domain.wall import Wall
-from tests.integration.conftest import wait_until
+from tests.harness.waiting import wait_until
 
 BOMB = {
     "type": "record", "name": "ProfileSubmitted", "namespace": "thewall",

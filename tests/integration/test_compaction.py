@@ -21,12 +21,9 @@ from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.client import Client
 from streams.operations.verification import published_rows
-from tests.integration.conftest import running_worker, thewall, wait_until
-from tests.integration.test_faults import (
-    assert_equal_to_the_domain,
-    submit_walls,
-    wait_until_idle,
-)
+from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wait_until_idle
+from tests.harness.processes import running_worker, thewall
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(400)
 

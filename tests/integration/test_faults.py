@@ -18,44 +18,17 @@ from streams.batching import BatchProducer, Message, Messages
 from streams.batching.producer import LostMessage
 from streams.batching.rocks import POSITION, RocksDirectory, RocksRowStore
 from streams.devstack.console import CONSUMER_GROUPS, tool_command
+from streams.devstack.stack import free_port
 from streams.operations.replay import Replay
-from streams.operations.verification import accepted_walls, expected_rows, published_rows
-from tests.integration.conftest import (
-    Worker,
-    environment,
-    free_port,
-    run_thewall,
-    running_worker,
-    thewall,
-    wait_until,
-)
+from streams.operations.verification import published_rows
+from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wait_until_idle
+from tests.harness.processes import Worker, environment, run_thewall, running_worker, thewall
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(400)
 
 TABLES = ("intake", "planner", "crews", "ledger", "overview")
 BOTH_STORES = pytest.mark.parametrize("store", ["memory", "rocksdb"])
-
-
-def submit_walls(client, random: Random, count: int) -> None:
-    for _ in range(count):
-        heights = {
-            n: bytes(random.randrange(31) for _ in range(random.randrange(1, 200)))
-            for n in range(1, random.randrange(2, 12))
-        }
-        name = random.choice(("a", "b", "c"))
-        client.submit(Wall(name, settings_for(random.choice((None, 1, 5, 20))), heights))
-
-
-def assert_equal_to_the_domain(client) -> str:
-    expected, found = expected_rows(accepted_walls(client)), published_rows(client)
-    assert expected.differences(found) == []
-    assert found.daily
-    return found.digest()
-
-
-def wait_until_idle(client) -> None:
-    replay = Replay(client)
-    wait_until(lambda: replay.group.lag() == 0, 120, "no lag is left")
 
 
 @BOTH_STORES
@@ -205,7 +178,7 @@ def test_without_restart_the_first_worker_that_ends_ends_the_command(settings):
     assert not any(worker.is_running() for worker in others)
 
 
-async def test_a_message_that_the_broker_does_not_take_is_an_error_and_not_a_log_line(stack):
+async def test_a_message_that_the_broker_refuses_is_an_error_and_not_a_log_line(stack):
     output = BatchProducer(stack.addresses().bootstrap_servers, {"message.timeout.ms": 2000})
     async with output:
         with pytest.raises(LostMessage):

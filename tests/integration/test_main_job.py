@@ -9,9 +9,9 @@ import pytest
 
 from domain.settings import settings_for
 from domain.wall import Wall
-from tests.integration.conftest import Worker, run_thewall, thewall, wait_until
-
-EXERCISE = "21 25 28\n17\n17 22 17 19 17\n"
+from tests.harness.processes import Worker, run_thewall, thewall
+from tests.harness.waiting import wait_until
+from tests.harness.walls import EXERCISE_CONFIG
 
 
 def config_of(wall: Wall) -> str:
@@ -24,7 +24,7 @@ def quiet(*_: object) -> None:
 
 def test_the_exercises_wall_by_command_line_web_and_console_consumer(worker, settings, tmp_path):
     conf = tmp_path / "profiles.conf"
-    conf.write_text(EXERCISE)
+    conf.write_text(EXERCISE_CONFIG)
     built = thewall(settings, "submit", str(conf), "--wait", "--json")
     assert json.loads(built) == json.loads(thewall(settings, "compute", str(conf), "--json"))
     assert json.loads(built)["cost"] == 32_233_500
@@ -116,7 +116,7 @@ def test_a_profile_posted_to_the_web_api_is_built(worker, client):
     assert worker.get("/router/")[0] == 404
 
 
-def test_commands_say_what_is_wrong_in_one_sentence(settings):
+def test_errors_of_commands_are_one_sentence_without_a_traceback(settings):
     broker_down = {"THEWALL_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
     registry_down = {"THEWALL_REGISTRY_URL": "http://127.0.0.1:1"}
     for arguments, variables, status, words in (

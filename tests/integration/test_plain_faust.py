@@ -16,7 +16,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tests.integration.conftest import wait_until
+from tests.harness.waiting import wait_until
 from tests.integration.counting import PARTITIONS, counted
 
 KEYS, RECORDS = 50, 40
@@ -174,7 +174,9 @@ def writing(log: Log):
         pytest.param(kills, True, ("batches",), id="kills"),
     ],
 )
-def test_the_same_state_and_the_same_committed_offsets(stack, tmp_path, disturbance, gaps, kinds):
+def test_batches_end_in_the_state_and_offsets_of_plain_faust(
+    stack, tmp_path, disturbance, gaps, kinds
+):
     log = Log(stack.addresses().bootstrap_servers, gaps=gaps)
     both = [Workers(kind, log, tmp_path) for kind in kinds]
     try:

@@ -19,18 +19,9 @@ from streams.client.client import Client
 from streams.client.group import Group
 from streams.client.versions import topics_by_version
 from streams.operations.verification import published_rows
-from tests.integration.conftest import (
-    environment,
-    run_thewall,
-    running_worker,
-    thewall,
-    wait_until,
-)
-from tests.integration.test_faults import (
-    assert_equal_to_the_domain,
-    submit_walls,
-    wait_until_idle,
-)
+from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wait_until_idle
+from tests.harness.processes import environment, run_thewall, running_worker, thewall
+from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -171,12 +162,12 @@ def half(settings, records, produce=rebuild.produce):
 
 point = sys.argv.pop()
 if point == "catching-up":
-    rebuild.Rebuild.compare = die
+    rebuild.Rebuild.compare = crash
     rebuild.Group.wait_until_done = lambda *_: crash()
 elif point == "half-copied":
     rebuild.produce = half
 elif point == "after-the-record":
-    rebuild.delete_topics = die
+    rebuild.delete_topics = crash
 main()
 """
 

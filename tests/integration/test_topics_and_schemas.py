@@ -13,7 +13,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 
 from streams.contract.codecs import load_schema
 from streams.contract.topics import TopicMismatch, Topics, create_topics
-from tests.integration.conftest import thewall
+from tests.harness.processes import thewall
 
 
 def test_topics_have_the_declared_partitions_cleanup_and_retention(settings):

@@ -72,7 +72,7 @@ def test_a_record_without_a_key_is_a_dead_letter_with_its_bytes(context):
     assert "has no key" in letter["reason"]
 
 
-def test_an_event_that_is_delivered_again_is_not_accepted_again(context):
+def test_intake_is_idempotent_a_duplicate_is_not_accepted_again(context):
     intake = Stage(accept, context.topics.profiles, context)
     event = {"wall": "w", "profile": 1, "heights": [1]}
     record = (b"w/1", context.codecs.encode("ProfileSubmitted", event))
@@ -81,7 +81,7 @@ def test_an_event_that_is_delivered_again_is_not_accepted_again(context):
     assert list(intake(record).messages) == []
 
 
-def test_a_tombstone_for_what_is_not_there_is_a_dead_letter(context):
+def test_a_tombstone_for_an_unknown_profile_is_a_dead_letter(context):
     intake = Stage(accept, context.topics.profiles, context)
     event = {"wall": "w", "profile": 1, "heights": [1]}
     intake((b"w/1", context.codecs.encode("ProfileSubmitted", event)), (b"w/1", None))
@@ -132,7 +132,7 @@ def test_the_version_does_not_depend_on_how_the_log_is_cut_into_batches(context)
     assert together == latest
 
 
-def test_the_same_profile_again_changes_nothing(context):
+def test_the_planner_is_idempotent_a_duplicate_profile_sends_nothing(context):
     planner = Stage(plan, context.topics.accepted, context)
     planner(accepted(context, 1, b"\x01", 0))
     assert list(planner(accepted(context, 1, b"\x01", 1)).messages) == []
@@ -196,12 +196,12 @@ class TestLedger:
         rows = ledger.sent(outcome, context.topics.daily)
         assert [(row["day"], row["ice"]) for row in rows] == [(1, 390), (2, 390), (3, 195)]
 
-    def test_a_section_that_is_reported_twice_counts_once(self, ledger, context):
+    def test_the_ledger_is_idempotent_a_duplicate_report_counts_once(self, ledger, context):
         again = self.built(context, 1, [1], [2])
         outcome = ledger(self.planned(context, 1, 2), again, again)
         assert ledger.sent(outcome, context.topics.daily) == []
 
-    def test_a_shorter_plan_tombstones_the_days_that_are_gone(self, ledger, context):
+    def test_a_shorter_plan_tombstones_the_removed_days(self, ledger, context):
         ledger(self.planned(context, 1, 1), self.built(context, 1, [1], [3]))
         outcome = ledger(self.built(context, 2, [1], [1]), self.planned(context, 2, 1))
         rows = [(m.key, m.value is None) for m in outcome.messages

@@ -1,4 +1,4 @@
-"""The files of the embedded stack: what is locked, and how they get into the cache."""
+"""The files of the embedded stack: the lock file, and how they get into the cache."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_file_that_was_damaged_in_the_cache_is_fetched_again(tmp_path):
     assert (tmp_path / "a-1.0.jar").read_bytes() == CONTENT
 
 
-def test_what_is_whole_stays_when_another_file_cannot_be_fetched(tmp_path):
+def test_files_already_fetched_stay_when_another_cannot_be_fetched(tmp_path):
     def get(wanted: Artifact, directory: Path) -> Path:
         if wanted.name == "gone":
             raise OSError("no route to host")

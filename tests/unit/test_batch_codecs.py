@@ -76,7 +76,7 @@ def test_orders_are_read_as_fastavro_reads_them(plans_and_orders):
 
 
 @given(st.lists(ORDER, min_size=1, max_size=3), st.data())
-def test_what_is_damaged_is_read_as_fastavro_reads_it_or_left_to_it(orders, data):
+def test_damaged_records_are_read_as_fastavro_reads_them_or_left_to_it(orders, data):
     values = []
     for order in orders:
         value = bytearray(CODECS.encode("BuildSection", order))

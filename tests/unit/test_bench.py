@@ -1,4 +1,4 @@
-"""What is promised of the bench without running it."""
+"""The bench, without running it: the keys of its figures and the size of its loads."""
 
 from __future__ import annotations
 

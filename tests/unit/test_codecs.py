@@ -1,4 +1,4 @@
-"""What others wrote: earlier versions of a schema, bytes too many, arrays without an end."""
+"""Codecs on foreign bytes: earlier schema versions, trailing bytes, endless arrays."""
 
 from __future__ import annotations
 

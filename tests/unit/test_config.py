@@ -1,4 +1,4 @@
-"""Config files: one line a profile."""
+"""Config files: one line per profile."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_file_without_profiles_is_an_error(text):
 
 
 @pytest.mark.parametrize("word", ["+5", "٣", "1e1", "9" * 5000, "\x1b[31m", "1,2"])
-def test_what_is_no_height_is_said_in_a_short_line(word):
+def test_a_word_that_is_no_height_is_reported_in_a_short_line(word):
     with pytest.raises(InvalidConfig) as raised:
         parse_profiles(f"1 {word}")
     assert len(str(raised.value)) < 150
@@ -73,7 +73,7 @@ def test_more_than_2000_sections_are_an_error_where_they_begin():
 
 
 @given(st.lists(heights, min_size=1, max_size=5))
-def test_what_is_written_is_read(found):
+def test_profiles_that_are_written_as_a_file_are_read_back_the_same(found):
     text = "\n".join(" ".join(map(str, profile)) for profile in found)
     assert parse_profiles(text) == dict(enumerate(found, start=1))
 

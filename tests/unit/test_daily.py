@@ -18,7 +18,7 @@ def at_work_by_day(found: list[tuple[int, int]]) -> Counter[int]:
 
 
 @given(spans)
-def test_a_curve_says_what_counting_each_day_says(found):
+def test_a_curve_equals_counting_each_day(found):
     curve, naive = curve_of(found), at_work_by_day(found)
     assert list(curve.rows()) == [
         (day, naive[day], sum(naive[d] for d in naive if d <= day)) for day in sorted(naive)
@@ -50,7 +50,7 @@ def test_a_curve_without_work_is_empty():
     assert (curve.first_day(), curve.last_day(), curve.feet(), list(curve.rows())) == (0, 0, 0, [])
 
 
-def test_days_between_stretches_of_work_have_no_row():
+def test_days_without_work_have_no_row():
     assert [day for day, _, _ in curve_of([(1, 2), (5, 1)]).rows()] == [1, 2, 5]
 
 

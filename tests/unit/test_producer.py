@@ -1,4 +1,4 @@
-"""The order in which messages are sent, whatever the phases they come in."""
+"""The producer: the order of messages, what counts as lost, and a worker past its session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What both stores do alike, and what RocksDB must never do: say more than the changelog has."""
+"""The stores of a table's rows: what both do alike; RocksDB is never ahead of the changelog."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streams.batching.rocks import (
     RocksRowStore,
     StoreInUse,
 )
-from streams.batching.table import Rows, RowStore
+from streams.batching.table import RocksStore, Rows, RowStore
 
 TOPIC = ChangelogInfo("topic-1", {0: 100, 1: 100})
 
@@ -105,7 +105,7 @@ def test_partitions_do_not_see_each_other(store):
     assert (store.get(0, b"w/1"), store.get(1, b"w/1")) == (None, b"1")
 
 
-def test_a_batch_of_a_partition_that_went_away_writes_to_nobody(store):
+def test_a_late_batch_of_a_revoked_partition_changes_no_row(store):
     late = write(store, {b"w/1": b"late"})
     store.drop(0)
     late.put(b"w/2", b"later")
@@ -180,7 +180,7 @@ def test_an_acknowledgement_from_before_a_rebalance_is_not_counted_again(rocks):
     assert rocks.partition(0).offset == 0
 
 
-def test_what_is_acknowledged_after_a_commit_began_is_not_saved_with_it(rocks, after_a_kill):
+def test_rows_acknowledged_after_a_commit_began_are_not_saved_with_it(rocks, after_a_kill):
     write(rocks, {b"w/1": b"before"}).on_acknowledged()
     mark = rocks.partition(0).mark()
     write(rocks, {b"w/1": b"after", b"w/2": b"after"}).on_acknowledged()
@@ -190,6 +190,23 @@ def test_what_is_acknowledged_after_a_commit_began_is_not_saved_with_it(rocks, a
     assert rocks.get(0, b"w/1") == b"after"
     save(rocks)
     assert rocks.partition(0).offset == 2
+
+
+class StoreWithoutFaust(RocksStore):
+    def __init__(self, rocks):
+        self.rocks, self._generation = rocks, 7
+
+
+def test_rows_are_saved_only_by_a_commit_of_the_generation_that_wrote_them(rocks):
+    rows = Rows(rocks, 0)
+    rows.put(b"w/1", b"row")
+    rows.on_acknowledged()
+    faust_store = StoreWithoutFaust(rocks)
+    for generation in (6, 8, -1):
+        faust_store.checkpoint()(generation)
+        assert rocks.partition(0).offset == -1
+    faust_store.checkpoint()(7)
+    assert rocks.partition(0).offset == 0
 
 
 def test_a_partition_that_comes_back_is_continued(rocks):

@@ -1,14 +1,9 @@
-"""Names of application versions, and what a worker is not handed."""
+"""Application versions: which topics are whose, and which version a worker runs."""
 
 from __future__ import annotations
 
-import json
-from types import SimpleNamespace
-
 import pytest
-from faust.types import TP
 
-from streams.batching.transport import BatchConsumer
 from streams.client import versions
 from streams.client.kafka import ClientError
 from streams.context import StageContext
@@ -73,26 +68,3 @@ def test_plans_of_a_newer_application_version_are_newer():
     assert first.plan_version(7) == 7
     assert first.plan_version(10**12) < second.plan_version(0) < second.plan_version(1)
     assert StageContext(None, None, 1, 4095).plan_version(10**12) < 2**53
-
-
-def test_settings_go_to_another_process_by_its_environment(monkeypatch):
-    given = SETTINGS.model_copy(update={"read_until": {"wall.walls": [1, 2]}, "shadow": True})
-    for name, value in given.environment().items():
-        monkeypatch.setenv(name, value)
-    assert Settings() == given
-    assert json.loads(given.environment()["THEWALL_READ_UNTIL"]) == {"wall.walls": [1, 2]}
-
-
-@pytest.mark.parametrize(
-    ("fetched", "handed_over", "reached"),
-    [
-        ([3, 4], [3, 4], 4),
-        ([3, 4, 7], [3, 4], 5),  # compaction took 5, and the app reads up to 6
-        ([6, 7], [], 5),
-    ],
-)
-def test_nothing_is_read_from_the_offset_on_up_to_which_an_app_reads(fetched, handed_over, reached):
-    consumer = object.__new__(BatchConsumer)
-    consumer.app = SimpleNamespace(read_until={("t", 0): 6})
-    records, offset = consumer._before_end(TP("t", 0), [SimpleNamespace(offset=n) for n in fetched])
-    assert ([record.offset for record in records], offset) == (handed_over, reached)

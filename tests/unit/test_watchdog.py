@@ -1,4 +1,4 @@
-"""When a worker counts as stuck; that such a worker ends is seen on a broker."""
+"""The watchdog: when a partition is stuck (lag, and no progress within the timeout)."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def stuck(clock):
     return after
 
 
-def test_lag_at_the_same_offset_for_longer_than_the_patience(stuck):
+def test_a_partition_with_lag_at_the_same_offset_for_longer_than_the_timeout_is_stuck(stuck):
     assert stuck(0, {ONE: 5, OTHER: 5}) == []
     assert stuck(6, {ONE: 5, OTHER: 6}) == []
     assert stuck(6, {ONE: 5, OTHER: 6}) == [ONE]
 
 
-def test_no_lag_is_no_reason_to_commit(stuck):
+def test_a_partition_without_lag_is_not_stuck_though_nothing_is_committed(stuck):
     assert stuck(0, {ONE: 5}) == []
     assert stuck(6, {}) == []
     assert stuck(6, {ONE: 5}) == []

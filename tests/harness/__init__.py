@@ -1,0 +1,1 @@
+"""What several tests share, without Kafka and with it."""

@@ -1,0 +1,35 @@
+"""The app around the agents."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+
+from streams.batching import BatchApp
+
+
+async def test_an_agent_with_a_bug_ends_the_worker(monkeypatch):
+    died: list[str] = []
+    monkeypatch.setattr("streams.batching.app.crash", lambda what, _: died.append(what))
+    agents: list[Any] = []
+    app = SimpleNamespace(
+        _sources=[],
+        topic=lambda *_, **__: None,
+        agent=lambda *_, **__: lambda agent: agents.append(agent) or agent,
+    )
+
+    @BatchApp.batch_agent(app, "in")
+    async def ledger(_batches):
+        raise ZeroDivisionError
+
+    await agents[0](None)
+    assert died == ["agent ledger failed"]
+
+
+def test_the_pure_python_stream_of_faust_is_refused(monkeypatch):
+    monkeypatch.setattr("faust.streams._CStreamIterator", None)
+    with pytest.raises(RuntimeError, match="without its compiled extension"):
+        BatchApp("none", output=Mock())

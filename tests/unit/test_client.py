@@ -1,0 +1,105 @@
+"""What a client finds on the topics: whether a wall is built, and which profiles are live."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.wall import Wall
+from streams.client import client as client_module
+from streams.client.client import Client
+from streams.client.kafka import ClientError
+from streams.contract.codecs import Codecs
+from streams.contract.topics import Topics
+from streams.settings import Settings
+from tests.unit.overview_rows import ONE, OTHER, published
+
+
+class Message:
+    """A record on a topic, as a consumer hands it over."""
+
+    def __init__(self, key: str, value: bytes | None) -> None:
+        self._key, self._value = key.encode(), value
+
+    def key(self) -> bytes:
+        return self._key
+
+    def value(self) -> bytes | None:
+        return self._value
+
+
+@pytest.fixture
+def client_of(monkeypatch):
+    """A client that reads these records from any topic, and then nothing more."""
+
+    def client(records: list[tuple[str, bytes | None]]) -> Client:
+        class Reader:
+            def __init__(self, *_: object) -> None:
+                self.at_end = False
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *error: object) -> None:
+                pass
+
+            def read(self, *_: object, follow: bool):
+                for number, record in enumerate(records, start=1):
+                    self.at_end = number == len(records)
+                    yield Message(*record)
+                while follow:
+                    yield None
+
+        monkeypatch.setattr(client_module, "Reader", Reader)
+        client = object.__new__(Client)
+        client.settings = Settings(bootstrap_servers="x", registry_url="x")
+        client.topics = Topics.of(client.settings)
+        names = sorted({name for topic in client.topics.all() for name in topic.records})
+        client.codecs = Codecs({name: number for number, name in enumerate(names, start=1)})
+        client._resolved = set()
+        return client
+
+    return client
+
+
+def rows_of(client: Client, *walls: Wall) -> list[tuple[str, bytes | None]]:
+    return [
+        (key, client.codecs.encode("ProfileOverview" if "/" in key else "WallOverview", found))
+        for wall in walls
+        for key, found in published(wall).items()
+    ]
+
+
+def test_a_wall_that_was_built_only_in_the_past_is_not_reported_as_built(client_of):
+    rows = rows_of(client_of([]), ONE, OTHER)
+    with pytest.raises(ClientError, match=r"not built after 0\.05 s .*profile 1.*w/2.*worker"):
+        client_of(rows).wait_until_built(ONE, 0.05, lambda *_: None)
+    client_of(rows).wait_until_built(OTHER, 0.05, lambda *_: None)
+
+
+def test_a_foreign_record_on_the_overview_does_not_end_the_wait(client_of):
+    rows = rows_of(client_of([]), OTHER)
+    client_of([("w/2", b"junk"), *rows]).wait_until_built(OTHER, 0.05, lambda *_: None)
+    with pytest.raises(ClientError, match="profile 2"):
+        client_of([*rows, ("w/2", b"junk")]).wait_until_built(OTHER, 0.05, lambda *_: None)
+
+
+def test_a_bad_record_over_an_accepted_profile_does_not_hide_it_from_withdrawal(client_of):
+    codecs = client_of([]).codecs
+
+    def profile(number: int, *heights: int) -> bytes:
+        fields = {"wall": "w", "profile": number, "heights": list(heights)}
+        return codecs.encode("ProfileSubmitted", fields)
+
+    accepted_then_bad = [("w/3", profile(3, 1)), ("w/3", b"junk"), ("w/3", profile(3, 31))]
+    withdrawn = [("w/4", profile(4, 1)), ("w/4", b"junk"), ("w/4", None)]
+    only_bad = [("w/5", b"junk"), ("w/6", profile(7, 1)), ("v/8", profile(8, 1))]
+    no_keys = [(key, profile(9, 1)) for key in ("w", "w/09", "w/-9", "w/9999999", "w/x", "w/9/9")]
+    assert client_of([*accepted_then_bad, *withdrawn, *only_bad, *no_keys]).live_profiles("w") == {
+        3
+    }
+
+
+def test_a_published_profile_is_live_though_compaction_left_only_a_bad_record(client_of):
+    rows = rows_of(client_of([]), OTHER)
+    assert client_of([("w/2", b"junk"), *rows]).live_profiles("w") == {1, 2}
+    assert client_of([("w/2", b"junk")]).live_profiles("w") == set()

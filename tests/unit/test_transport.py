@@ -1,0 +1,146 @@
+"""The consumer: what it commits, where it reads again, and what comes too late."""
+
+from __future__ import annotations
+
+from asyncio import Event
+from types import SimpleNamespace
+from unittest.mock import AsyncMock, Mock
+
+import pytest
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams.batching.delivery import Batch
+from streams.batching.transport import BatchConsumer, BatchConsumerThread
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_an_acknowledgement_of_an_earlier_generation_is_ignored(last):
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer._done, consumer._n_acked, consumer._unacked_messages = {}, 0, set()
+    consumer._waiting_for_ack = None
+    consumer.app = SimpleNamespace(consumer=consumer, consumer_generation_id=2)
+    tp = TP("in", 0)
+    for generation, done in ((1, None), (2, 42)):
+        message = Mock(acked=False, generation_id=generation, tp=tp, offset=41)
+        batch = Batch(
+            SimpleNamespace(app=consumer.app), message, [SimpleNamespace(offset=41)], last=last
+        )
+        batch._acknowledge()
+        assert consumer._new_offset(tp) == done
+
+
+async def test_a_batch_acknowledged_between_revocation_and_assignment_is_forgotten(monkeypatch):
+    async def nothing(*_):
+        pass
+
+    for name in ("on_partitions_revoked", "on_partitions_assigned"):
+        monkeypatch.setattr(driver.Consumer, name, nothing)
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer._done, consumer._n_acked, consumer._unacked_messages = {}, 0, set()
+    consumer._waiting_for_ack = None
+    consumer.app = SimpleNamespace(consumer_generation_id=1)
+    tp = TP("in", 0)
+    late = Mock(acked=False, generation_id=1, tp=tp, offset=41)
+
+    await consumer.on_partitions_revoked({tp})
+    consumer.ack(late)
+    assert consumer._new_offset(tp) == 42  # so it does happen
+
+    consumer.app.consumer_generation_id = 2
+    await consumer.on_partitions_assigned({tp}, 2)
+    assert consumer._new_offset(tp) is None
+
+
+@pytest.mark.parametrize(
+    ("assigned", "answer", "generation_after", "shown"),
+    [
+        pytest.param(True, True, 7, 7, id="the broker agreed"),
+        pytest.param(True, False, 7, None, id="the group has been formed anew without us"),
+        pytest.param(True, True, 8, None, id="we have joined again meanwhile"),
+        pytest.param(False, True, 7, None, id="nothing was asked: the partition is gone"),
+    ],
+)
+async def test_a_commit_shows_that_we_are_of_the_group(
+    monkeypatch, assigned, answer, generation_after, shown
+):
+    tp = TP("in", 0)
+    coordinator = SimpleNamespace(generation=7)
+
+    async def commit(*_):
+        coordinator.generation = generation_after
+        return answer
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_commit", commit)
+    thread = BatchConsumerThread.__new__(BatchConsumerThread)
+    monkeypatch.setattr(thread, "assignment", lambda: {tp} if assigned else set(), raising=False)
+    consumer = SimpleNamespace(_coordinator=coordinator)
+    monkeypatch.setattr(thread, "_ensure_consumer", lambda: consumer, raising=False)
+    assert await thread._commit({tp: 42}) is answer
+    assert thread.member_in == shown
+
+
+@pytest.mark.parametrize(
+    ("starts", "seeks"),
+    [
+        pytest.param((10, 13), 0, id="one after the other"),
+        pytest.param((10, 20), 1, id="something in between was fetched and dropped"),
+        pytest.param((20, 23), 2, id="from the start"),
+    ],
+)
+async def test_a_batch_that_does_not_begin_where_the_last_one_ended_is_read_again(starts, seeks):
+    tp = TP("in", 0)
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer.__dict__.update(
+        app=SimpleNamespace(consumer_generation_id=1, monitor=Mock()),
+        _thread=SimpleNamespace(starts={}, ends={}), _next={tp: 10}, _fetched_across_seek=False,
+        flow_active=True, highwater=lambda _: 99, _is_changelog_tp=lambda _: False,
+        perform_seek=AsyncMock(), _stopped=Event(), _crashed=Event(),
+        _to_batch=lambda _, fetched: fetched,
+    )  # fmt: skip
+    yielded = []
+    for start in starts:
+        consumer._thread.starts[tp], consumer._thread.ends[tp] = start, start + 3
+        consumer._wait_next_records = AsyncMock(return_value=({tp: [start]}, {tp}))
+        yielded += [fetched async for _, fetched in consumer.getmany(1.0)]
+    assert consumer.perform_seek.await_count == seeks
+    assert len(yielded) == 2 - seeks
+
+
+async def test_record_batches_that_compaction_has_emptied_are_no_reason_to_read_again(monkeypatch):
+    tp, fetched = TP("in", 0), {TP("in", 0): ["record"]}
+    position = SimpleNamespace(_position=20)
+    client = SimpleNamespace(
+        _subscription=SimpleNamespace(
+            subscription=SimpleNamespace(assignment=SimpleNamespace(state_value=lambda _: position))
+        )
+    )
+    thread = BatchConsumerThread.__new__(BatchConsumerThread)
+    thread.starts, thread.ends = {}, {tp: 10}
+    monkeypatch.setattr(
+        driver.AIOKafkaConsumerThread,
+        "_fetch_records",
+        AsyncMock(side_effect=[fetched, {}, fetched]),
+    )
+    await thread._fetch_records(client, {tp})
+    assert (thread.starts, thread.ends) == ({tp: 10}, {tp: 20})
+    position._position = 30  # moved on by record batches without records
+    await thread._fetch_records(client, {tp})
+    position._position = 35
+    await thread._fetch_records(client, {tp})
+    assert (thread.starts, thread.ends) == ({tp: 20}, {tp: 35})
+
+
+@pytest.mark.parametrize(
+    ("fetched", "handed_over", "reached"),
+    [
+        ([3, 4], [3, 4], 4),
+        ([3, 4, 7], [3, 4], 5),  # compaction took 5, and the app reads up to 6
+        ([6, 7], [], 5),
+    ],
+)
+def test_an_app_that_reads_until_an_offset_gets_nothing_beyond(fetched, handed_over, reached):
+    consumer = object.__new__(BatchConsumer)
+    consumer.app = SimpleNamespace(read_until={("t", 0): 6})
+    records, offset = consumer._before_end(TP("t", 0), [SimpleNamespace(offset=n) for n in fetched])
+    assert ([record.offset for record in records], offset) == (handed_over, reached)

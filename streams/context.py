@@ -1,21 +1,99 @@
-"""What every stage needs to read and write: the topics and the codecs."""
+"""What every stage is given: the topics, records out of batches and rows, and messages to send."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from streams import metrics
-from streams.batching import Message
-
-# More than a partition has ever had, and few enough for 4,095 versions in the 53 bits of JSON.
-OFFSETS_A_VERSION = 1 << 40
+from streams.batching import Message, Messages
+from streams.contract.codecs import BadRecord
+from streams.contract.records import DeadLetter, Header
 
 if TYPE_CHECKING:
-    from streams.batching import Record as KafkaRecord
-    from streams.batching import RecordBatch
-    from streams.contract.codecs import Codecs, Record
+    from collections.abc import Iterator
+
+    from streams.batching import Record, RecordBatch, Rows
+    from streams.contract.codecs import Codec, Codecs
     from streams.contract.topics import Topic, Topics
+
+# More than a partition has ever had, and few enough for 4,095 versions in the 53 bits of JSON.
+OFFSETS_PER_VERSION = 1 << 40
+
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+class Events(Generic[R]):
+    """The records of a batch, decoded.
+
+    Attributes:
+        dead_letters: A message for each record that could not be decoded, so far.
+    """
+
+    def __init__(
+        self, context: StageContext, batch: RecordBatch, types: tuple[type[Any], ...]
+    ) -> None:
+        """Read a batch whose records should be of these types."""
+        self.dead_letters = Messages()
+        self._context = context
+        self._batch = batch
+        self._types = types
+
+    def __iter__(self) -> Iterator[tuple[Record, R]]:
+        """Yield each record that can be decoded, as read and decoded."""
+        for record in self._batch.records:
+            event = self.decode(record)
+            if event is not None:
+                yield record, event
+
+    def decode(self, record: Record) -> R | None:
+        """Decode a record of the batch; None if it can't be, and is a dead letter."""
+        try:
+            event: R = self._context.codecs.decode_any(record.value or b"", *self._types)
+        except BadRecord as error:
+            letter = self._context.dead_letter(self._batch, record, str(error))
+            self.dead_letters.append(letter)
+            return None
+        return event
+
+
+class State(Generic[R]):
+    """The rows of one partition as records, for one batch. Keys are text."""
+
+    def __init__(self, rows: Rows, codec: Codec[R]) -> None:
+        """View rows that all have one type."""
+        self._rows = rows
+        self._codec = codec
+        self._decoded: dict[str, R] = {}
+        # Lasts from batch to batch, and goes away when the rows may be others.
+        self._kept: dict[str, R] = rows.cache.setdefault(State, {})
+
+    def get(self, key: str) -> R | None:
+        """The row of a key; None if there is none."""
+        row = self._decoded.get(key) or self._kept.get(key)
+        if row is None:
+            value = self._rows.get(key.encode())
+            if value is None:
+                return None
+            row = self._decoded[key] = self._codec.decode(value)
+        return row
+
+    def put(self, key: str, row: R, *, keep: bool = False) -> None:
+        """Write a row; keep it decoded for the next batches if they are likely to ask for it."""
+        self._rows.put(key.encode(), self._codec.encode(row))
+        self._decoded[key] = row
+        if keep:
+            self._kept[key] = row
+        else:
+            self._kept.pop(key, None)
+
+    def scan(self, prefix: str) -> Iterator[tuple[str, R]]:
+        """The rows whose keys are `prefix`/something without another slash, by that something."""
+        for key, value in self._rows.scan(prefix.encode()):
+            text = key.decode()
+            row = self._decoded.get(text) or self._codec.decode(value)
+            yield text[len(prefix) + 1 :], row
 
 
 @dataclass(frozen=True)
@@ -30,31 +108,38 @@ class StageContext:
     def plan_version(self, offset: int) -> int:
         """The version of a plan that was last changed by the event at an offset of its wall's log.
 
-        Another application version folds a log of its own, whose offsets begin again: its plans
-        are all newer, for whoever compares versions on a topic that both have published to.
+        Another application version reads a log of its own, whose offsets begin again. All its
+        plans are newer, for consumers of a topic that both have published to.
         """
-        return (self.app_version - 1) * OFFSETS_A_VERSION + offset
+        return (self.app_version - 1) * OFFSETS_PER_VERSION + offset
 
-    def message(
-        self, topic: Topic, key: str, name: str, record: Record, partition: int = -1
-    ) -> Message:
+    @overload
+    def events(self, batch: RecordBatch, one: type[R], /) -> Events[R]: ...
+    @overload
+    def events(self, batch: RecordBatch, one: type[R], other: type[S], /) -> Events[R | S]: ...
+    def events(self, batch: RecordBatch, /, *types: type[Any]) -> Events[Any]:
+        """The records of a batch, decoded as one of these types."""
+        return Events(self, batch, types)
+
+    def state(self, rows: Rows, row_type: type[R]) -> State[R]:
+        """The rows of a table as records."""
+        return State(rows, self.codecs.of(row_type))
+
+    def message(self, topic: Topic, key: str, record: object, partition: int = -1) -> Message:
         """A record as a message; without a partition, the key decides."""
-        return Message(topic.name, key.encode(), self.codecs.encode(name, record), partition)
+        return Message(topic.name, key.encode(), self.codecs.encode(record), partition)
 
-    def dead_letter(self, batch: RecordBatch, record: KafkaRecord, reason: str) -> Message:
+    def dead_letter(self, batch: RecordBatch, record: Record, reason: str) -> Message:
         """A record that could not be processed, untouched, and why."""
         metrics.DEAD_LETTERS.labels(topic=batch.topic).inc()
-        value = self.codecs.encode(
-            "DeadLetter",
-            {
-                "reason": reason,
-                "topic": batch.topic,
-                "partition": batch.partition,
-                "offset": record.offset,
-                "timestamp": record.timestamp,
-                "key": record.key,
-                "value": record.value,
-                "headers": [{"name": name, "value": value} for name, value in record.headers],
-            },
+        letter = DeadLetter(
+            reason=reason,
+            topic=batch.topic,
+            partition=batch.partition,
+            offset=record.offset,
+            timestamp=record.timestamp,
+            key=record.key,
+            value=record.value,
+            headers=[Header(name, value) for name, value in record.headers],
         )
-        return Message(self.topics.dead_letters.name, record.key, value)
+        return Message(self.topics.dead_letters.name, record.key, self.codecs.encode(letter))

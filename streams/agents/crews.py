@@ -7,29 +7,46 @@ instead of one for each section.
 
 from __future__ import annotations
 
+from dataclasses import astuple, fields
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from streams import metrics
-from streams.batching import Outcome
-from streams.contract.codecs import BadRecord
+from streams.batching import Messages, Outcome
+from streams.contract.records import (
+    BuildSection,
+    CrewRelieved,
+    CrewRow,
+    RelieveCrew,
+    SectionCompleted,
+    SectionsBuilt,
+)
 from streams.contract.topics import partition_of
 
 if TYPE_CHECKING:
     from streams.batching import BatchApp, BatchStream, BatchTable, RecordBatch, Rows
     from streams.context import StageContext
-    from streams.contract.codecs import Record
 
-ORDER_FIELDS = ("section", "crew", "first_day", "days", "relieves")
-ROW_FIELDS = ("version", "profile", "section", "busy_until", "relieved_on")
+ROW_FIELDS = tuple(field.name for field in fields(CrewRow))
+
+
+def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
+    """Make the crews an agent of the app."""
+
+    @app.batch_agent(context.topics.build_commands.name)
+    async def crews(batches: BatchStream) -> None:
+        async for batch in batches:
+            rows = table.rows(batch.partition)
+            await batch.deliver(build(batch, rows, context), table, rows)
 
 
 def build(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     """Carry out a batch of orders."""
-    orders = _Orders(batch, rows, context)
+    orders = _Orders(rows, context)
+    events = context.events(batch, BuildSection, RelieveCrew)
     plan: object = None
     run: list[tuple[Any, ...]] = []
-    decode = context.codecs["BuildSection"].decoder(in_common=3)
+    decode = context.codecs.of(BuildSection).decoder(in_common=3)
     for record, order in zip(batch.records, decode(r.value for r in batch.records), strict=True):
         # Orders of one plan follow one another, and name it by the very same tuple.
         if order is not None and order[0] is plan:
@@ -39,32 +56,30 @@ def build(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
         plan, run = (order[0], [order]) if order is not None else (None, [])
         if order is not None:
             continue
-        try:
-            name, other = context.codecs.decode_any(
-                record.value or b"", "BuildSection", "RelieveCrew"
-            )
-        except BadRecord as error:
-            orders.outcome.messages.append(context.dead_letter(batch, record, str(error)))
-            continue
-        if name == "RelieveCrew":
+        other = events.decode(record)
+        if isinstance(other, RelieveCrew):
             orders.relieve(other)
-        else:
-            of_plan = (other["wall"], other["profile"], other["version"])
-            orders.build([(of_plan, *(other[name] for name in ORDER_FIELDS))])
+        elif other is not None:  # of another version of its schema
+            of_plan = other.wall, other.profile, other.version
+            run = [
+                (of_plan, other.section, other.crew, other.first_day, other.days, other.relieves)
+            ]
     orders.build(run)
-    return orders.reported()
+    messages = orders.carried_out()
+    messages.extend(events.dead_letters)
+    return Outcome(messages)
 
 
 class _Orders:
     """A batch of orders being carried out, in the order in which they were given."""
 
-    def __init__(self, batch: RecordBatch, rows: Rows, context: StageContext) -> None:
-        self.outcome = Outcome()
-        self._batch = batch
+    def __init__(self, rows: Rows, context: StageContext) -> None:
+        self._messages = Messages()
         self._rows = rows
         self._context = context
-        self._reports: dict[tuple[str, int, int], Record] = {}
-        # Of each wall's crews, the fields of their row, as in ROW_FIELDS.
+        # By the plan's wall, profile and version.
+        self._reports: dict[tuple[str, int, int], SectionsBuilt] = {}
+        # By wall and crew, the fields of the crew's row, as in ROW_FIELDS.
         self._last: dict[str, dict[str, tuple[Any, ...]]] = {}
 
     def build(self, run: list[tuple[Any, ...]]) -> None:
@@ -80,70 +95,55 @@ class _Orders:
         ]
         report = self._reports.get(plan)
         if report is None:
-            report = self._reports[plan] = {
-                "wall": wall, "profile": profile, "version": version,
-                "sections": [], "first_days": [], "days": [],
-            }  # fmt: skip
-        report["sections"] += sections
-        report["first_days"] += first_days
-        report["days"] += days
-        encode = self._context.codecs["SectionCompleted"].encoder(
+            report = self._reports[plan] = SectionsBuilt(wall, profile, version, [], [], [])
+        report.sections.extend(sections)
+        report.first_days.extend(first_days)
+        report.days.extend(days)
+        encode = self._context.codecs.of(SectionCompleted).encoder(
             "section", "crew", "day", "crew_relieved_on"
         )
         subject = f"{wall}/{profile}"
         section_keys = subject.encode() + b"/%d"
         # On the partition of its profile, where the events that say the same of the profile are.
-        self.outcome.messages.add(
+        self._messages.add(
             self._context.topics.events.name,
             [section_keys % section for section in sections],
-            encode(report, sections, crews, completed_on, relieved_on),
+            encode(
+                {"wall": wall, "profile": profile, "version": version},
+                sections, crews, completed_on, relieved_on,
+            ),
             partition_of(subject, self._context.partitions),
-        )
+        )  # fmt: skip
         last = zip(
             repeat(version), repeat(profile), sections, completed_on, relieved_on, strict=False
         )
         self._last.setdefault(wall, {}).update(zip(crews, last, strict=True))
 
-    def relieve(self, order: Record) -> None:
+    def relieve(self, order: RelieveCrew) -> None:
         """Relieve a crew of a pool."""
-        wall, crew, day = order["wall"], order["crew"], order["day"]
+        wall, crew = order.wall, order.crew
         last = self._last.setdefault(wall, {})
         _, profile, section, busy_until, _ = last.get(crew) or self._last_order(wall, crew)
-        last[crew] = (order["version"], profile, section, busy_until, day)
-        self.outcome.messages.append(
-            self._context.message(
-                self._context.topics.events, f"{wall}/crew/{crew}", "CrewRelieved", order
-            )
-        )
+        last[crew] = (order.version, profile, section, busy_until, order.day)
+        audit = CrewRelieved(wall, crew, order.version, order.day)
+        topic = self._context.topics.events
+        self._messages.append(self._context.message(topic, f"{wall}/crew/{crew}", audit))
 
     def _last_order(self, wall: str, crew: str) -> tuple[Any, ...]:
-        value = self._rows.get(f"{wall}/{crew}".encode())
-        if value is None:
-            return (0, 0, 0, 0, None)
-        row = self._context.codecs["CrewRow"].decode(value)
-        return tuple(row[name] for name in ROW_FIELDS)
+        row = self._context.state(self._rows, CrewRow).get(f"{wall}/{crew}")
+        return (0, 0, 0, 0, None) if row is None else astuple(row)
 
-    def reported(self) -> Outcome:
-        """Report what was built by profile, and write the crews' rows."""
+    def carried_out(self) -> Messages:
+        """What was built, reported by profile; writes the crews' rows."""
+        topic = self._context.topics.progress
         for report in self._reports.values():
-            metrics.SECTIONS_BUILT.inc(len(report["sections"]))
-            key = f"{report['wall']}/{report['profile']}"
-            topic = self._context.topics.progress
-            self.outcome.messages.append(self._context.message(topic, key, "SectionsBuilt", report))
-        encode = self._context.codecs["CrewRow"].encoder(*ROW_FIELDS)
+            metrics.SECTIONS_BUILT.inc(len(report.sections))
+            key = f"{report.wall}/{report.profile}"
+            self._messages.append(self._context.message(topic, key, report))
+        encode = self._context.codecs.of(CrewRow).encoder(*ROW_FIELDS)
         for wall, last in self._last.items():
             row_keys = wall.encode() + b"/%b"
             encoded = encode({}, *zip(*last.values(), strict=True))
             for crew, row in zip(last, encoded, strict=True):
                 self._rows.put(row_keys % crew.encode(), row)
-        return self.outcome
-
-
-def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
-    """Make the crews an agent of the app."""
-
-    @app.batch_agent(context.topics.build_commands.name)
-    async def crews(batches: BatchStream) -> None:
-        async for batch in batches:
-            rows = table.rows(batch.partition)
-            await batch.deliver(build(batch, rows, context), table, rows)
+        return self._messages

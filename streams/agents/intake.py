@@ -16,12 +16,37 @@ from domain.settings import WallSettings, checked_settings, settings_for
 from domain.wall import checked_heights, checked_profile_number, checked_wall_id
 from streams.batching import Outcome
 from streams.contract.codecs import BadRecord
+from streams.contract.records import (
+    IntakeRow,
+    ProfileAccepted,
+    ProfileSubmitted,
+    SettingsAccepted,
+    WallConfigured,
+)
 
 if TYPE_CHECKING:
-    from streams.batching import BatchApp, BatchStream, BatchTable, Message, RecordBatch, Rows
-    from streams.batching import Record as KafkaRecord
+    from streams.batching import (
+        BatchApp,
+        BatchStream,
+        BatchTable,
+        Message,
+        Record,
+        RecordBatch,
+        Rows,
+    )
     from streams.context import StageContext
-    from streams.contract.codecs import Record
+
+
+def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
+    """Make intake an agent of the app."""
+    topics = context.topics
+
+    @app.batch_agent(topics.walls.name, topics.profiles.name)
+    async def intake(batches: BatchStream) -> None:
+        async for batch in batches:
+            await context.codecs.fetch_schemas(record.value for record in batch.records)
+            rows = table.rows(batch.partition)
+            await batch.deliver(accept(batch, rows, context), table, rows)
 
 
 def accept(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
@@ -38,40 +63,30 @@ def accept(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
 
 
 def _accept_one(
-    batch: RecordBatch, record: KafkaRecord, rows: Rows, context: StageContext
+    batch: RecordBatch, record: Record, rows: Rows, context: StageContext
 ) -> Message | None:
     is_profile = batch.topic == context.topics.profiles.name
     key = _key_text(record.key, "wall id/profile number" if is_profile else "wall id")
     wall, profile = _split_profile_key(key) if is_profile else (checked_wall_id(key), 0)
+    source = batch.partition, record.offset
     # Before the row is asked: what is wrong is wrong each time it is delivered.
+    accepted: ProfileAccepted | SettingsAccepted
     if is_profile:
-        name = "ProfileAccepted"
         heights = None if record.value is None else _heights(record.value, wall, profile, context)
-        fields: Record = {"wall": wall, "profile": profile, "heights": heights}
+        accepted = ProfileAccepted(wall, profile, heights, *source)
     else:
-        name = "SettingsAccepted"
-        settings = (
-            WallSettings() if record.value is None else _settings(record.value, wall, context)
-        )
-        fields = {
-            "wall": wall,
-            "mode": settings.mode,
-            "crews": settings.crews,
-            "material": settings.material,
-        }
-    row_codec = context.codecs["IntakeRow"]
-    row_key = key.encode()
-    row_bytes = rows.get(row_key)
-    row = row_codec.decode(row_bytes) if row_bytes is not None else None
-    if row is not None and record.offset <= row["offset"]:
+        chosen = WallSettings() if record.value is None else _settings(record.value, wall, context)
+        accepted = SettingsAccepted(wall, chosen.mode, chosen.crews, chosen.material, *source)
+    state = context.state(rows, IntakeRow)
+    row = state.get(key)
+    if row is not None and record.offset <= row.offset:
         return None  # delivered again: a row is written only after its event was accepted
-    if record.value is None and (row is None or not row["live"]):
+    if record.value is None and (row is None or not row.live):
         raise BadRecord(
             f"a tombstone for {key}, which is not there; only what was submitted can be withdrawn"
         )
-    rows.put(row_key, row_codec.encode({"offset": record.offset, "live": record.value is not None}))
-    source = {"source_partition": batch.partition, "source_offset": record.offset}
-    return context.message(context.topics.accepted, wall, name, fields | source)
+    state.put(key, IntakeRow(record.offset, live=record.value is not None))
+    return context.message(context.topics.accepted, wall, accepted)
 
 
 def _key_text(key: bytes | None, shape: str) -> str:
@@ -96,35 +111,23 @@ def _split_profile_key(key: str) -> tuple[str, int]:
 
 
 def _heights(value: bytes, wall: str, profile: int, context: StageContext) -> bytes:
-    _, submitted = context.codecs.decode_any(value, "ProfileSubmitted")
-    if (submitted["wall"], submitted["profile"]) != (wall, profile):
+    submitted = context.codecs.decode_any(value, ProfileSubmitted)
+    if (submitted.wall, submitted.profile) != (wall, profile):
         raise BadRecord(
-            f"the key is {wall}/{profile}, but the profile is {submitted['wall'][:100]!r}/"
-            f"{submitted['profile']}; they must be the same"
+            f"the key is {wall}/{profile}, but the profile is {submitted.wall[:100]!r}/"
+            f"{submitted.profile}; they must be the same"
         )
-    return checked_heights(submitted["heights"])
+    return checked_heights(submitted.heights)
 
 
 def _settings(value: bytes, wall: str, context: StageContext) -> WallSettings:
-    _, submitted = context.codecs.decode_any(value, "WallConfigured")
-    if submitted["wall"] != wall:
+    submitted = context.codecs.decode_any(value, WallConfigured)
+    if submitted.wall != wall:
         raise BadRecord(
-            f"the key is {wall}, but the settings are of {submitted['wall'][:100]!r}; they must "
+            f"the key is {wall}, but the settings are of {submitted.wall[:100]!r}; they must "
             "be the same"
         )
-    mode, crews, material = submitted["mode"], submitted["crews"], submitted["material"]
+    mode, crews, material = submitted.mode, submitted.crews, submitted.material
     if mode is None:
         return settings_for(crews, material)
     return checked_settings(mode, crews, material)
-
-
-def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
-    """Make intake an agent of the app."""
-    topics = context.topics
-
-    @app.batch_agent(topics.walls.name, topics.profiles.name)
-    async def intake(batches: BatchStream) -> None:
-        async for batch in batches:
-            await context.codecs.fetch_schemas(record.value for record in batch.records)
-            rows = table.rows(batch.partition)
-            await batch.deliver(accept(batch, rows, context), table, rows)

@@ -9,175 +9,28 @@ row as a marker, so that no late record brings it back.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from domain.daily import SectionsAtWork, curve_of, daily_columns
+from domain.daily import SectionsAtWork, daily_columns
 from domain.materials import material_named
 from streams import metrics
-from streams.batching import Message, Outcome
-from streams.contract.codecs import BadRecord
+from streams.batching import Message, Messages, Outcome
+from streams.contract.records import (
+    DailyUsage,
+    LedgerRow,
+    PlanReplaced,
+    ProfileCompleted,
+    ProfileOverview,
+    ProfilePlanned,
+    ProfileTotals,
+    ProfileWithdrawn,
+    SectionsBuilt,
+)
 
 if TYPE_CHECKING:
     from streams.batching import BatchApp, BatchStream, BatchTable, RecordBatch, Rows
     from streams.context import StageContext
-    from streams.contract.codecs import Record
-
-NOTHING: Record = {
-    "published": -1, "material": None, "sections": 0, "step_days": [], "steps": [],
-    "building": -1, "planned": None, "built_sections": [], "built_first_days": [], "built_days": [],
-}  # fmt: skip
-
-
-def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
-    """Apply a batch of plans and reports, and publish what they complete."""
-    outcome = Outcome()
-    codec = context.codecs["LedgerRow"]
-    touched: dict[tuple[str, int], Record] = {}
-    # Plans that are being built, decoded: the next report is most likely of one of them.
-    building: dict[tuple[str, int], Record] = rows.cache
-    announced: set[tuple[str, int]] = set()
-    for record in batch.records:
-        try:
-            name, event = context.codecs.decode_any(
-                record.value or b"", "ProfilePlanned", "SectionsBuilt"
-            )
-        except BadRecord as error:
-            outcome.messages.append(context.dead_letter(batch, record, str(error)))
-            continue
-        wall, profile = event["wall"], event["profile"]
-        row = touched.get((wall, profile)) or building.get((wall, profile))
-        if row is None:
-            value = rows.get(f"{wall}/{profile}".encode())
-            row = codec.decode(value) if value is not None else NOTHING
-        row = _apply(row, name, event)
-        # At the record that completes it, not at the end of the batch: if we die having sent some
-        # of these rows, the same record makes us send them again before a later one replaces them.
-        if _is_complete(row):
-            row = _publish(wall, profile, row, batch.partition, context, outcome)
-            building.pop((wall, profile), None)
-        elif name == "ProfilePlanned" and row["planned"] is event:
-            announced.add((wall, profile))
-        touched[wall, profile] = row
-    for (wall, profile), row in touched.items():
-        if (wall, profile) in announced and row["planned"] is not None:
-            _announce(wall, profile, row, batch.partition, context, outcome)
-        if row["building"] > row["published"]:
-            building[wall, profile] = row
-        rows.put(f"{wall}/{profile}".encode(), codec.encode(row))
-    return outcome
-
-
-def _is_complete(row: Record) -> bool:
-    planned = row["planned"]
-    return planned is not None and len(row["built_sections"]) == planned["unfinished"]
-
-
-def _apply(row: Record, name: str, event: Record) -> Record:
-    version = event["version"]
-    if version <= row["published"] or version < row["building"]:
-        return row  # of a plan that is published or was replaced
-    if version > row["building"]:
-        row = row | {
-            "building": version, "planned": None,
-            "built_sections": [], "built_first_days": [], "built_days": [],
-        }  # fmt: skip
-    if name == "ProfilePlanned":
-        return row | {"planned": event}
-    known = set(row["built_sections"])
-    for section, first_day, days in zip(
-        event["sections"], event["first_days"], event["days"], strict=True
-    ):
-        if section not in known:
-            known.add(section)
-            row["built_sections"].append(section)
-            row["built_first_days"].append(first_day)
-            row["built_days"].append(days)
-    return row
-
-
-def _publish(
-    wall: str, profile: int, row: Record, partition: int, context: StageContext, outcome: Outcome
-) -> Record:
-    """Send the rows of the plan that is complete; the row that says so."""
-    topics, key = context.topics, f"{wall}/{profile}"
-    version, planned = row["building"], row["planned"]
-    before = SectionsAtWork(tuple(zip(row["step_days"], row["steps"], strict=True)))
-    curve = curve_of(zip(row["built_first_days"], row["built_days"], strict=True))
-    daily = daily_columns(curve, material_named(planned["material"]))
-    encode_days = context.codecs["DailyUsage"].encoder("day", "ice", "cost", "cumulative_cost")
-    subject = {"wall": wall, "profile": profile, "version": version}
-    day_keys = key.encode() + b"/%d"
-    outcome.messages.add(
-        topics.daily.name, [day_keys % day for day in daily.days],
-        encode_days(subject, *daily), partition,
-    )  # fmt: skip
-    gone = sorted({day for day, _, _ in before.rows()}.difference(daily.days))
-    outcome.messages.add(
-        topics.daily.name, [day_keys % day for day in gone], [None] * len(gone), partition
-    )
-    metrics.DAILY_ROWS.inc(len(daily.days) + len(gone))
-    amounts = {
-        "sections": planned["sections"], "days": curve.last_day(), "ice": sum(daily.ice),
-        "cost": sum(daily.cost),
-    }  # fmt: skip
-    step_days, steps = [d for d, _ in curve.steps], [change for _, change in curve.steps]
-    if planned["withdrawn"]:
-        audit = "ProfileWithdrawn"
-        overview = Message(topics.overview.name, key.encode(), None, partition)
-    else:
-        audit = "ProfileCompleted"
-        overview = context.message(
-            topics.overview, key, "ProfileOverview",
-            {"wall": wall, "profile": profile, "version": version, "state": "COMPLETE"} | amounts,
-            partition,
-        )  # fmt: skip
-    if row["published"] >= 0 and not planned["withdrawn"]:
-        replaced = subject | {"old_version": row["published"]}
-        outcome.messages.append(context.message(topics.events, key, "PlanReplaced", replaced))
-    outcome.messages.append(
-        context.message(topics.events, key, audit, subject | {"day": amounts["days"]})
-    )
-    # What announces the rows is sent once they can be read.
-    curve_fields = {"step_days": step_days, "steps": steps}
-    outcome.announcements.append(overview)
-    outcome.announcements.append(
-        _totals(subject | amounts | curve_fields | {"state": "COMPLETE"}, planned, context)
-    )
-    metrics.PROFILES_COMPLETED.inc()
-    return NOTHING | curve_fields | {
-        "published": version, "building": version, "material": planned["material"],
-        "sections": planned["sections"],
-    }  # fmt: skip
-
-
-def _announce(
-    wall: str, profile: int, row: Record, partition: int, context: StageContext, outcome: Outcome
-) -> None:
-    """Say that a plan is being built; the amounts stay those of the published one."""
-    curve = SectionsAtWork(tuple(zip(row["step_days"], row["steps"], strict=True)))
-    planned = row["planned"]
-    used = material_named(row["material"] or planned["material"])
-    ice = curve.feet() * used.yd3_per_ft
-    amounts = {
-        "sections": row["sections"] if row["published"] >= 0 else planned["sections"],
-        "days": curve.last_day(), "ice": ice, "cost": ice * used.gd_per_yd3,
-    }  # fmt: skip
-    subject = {"wall": wall, "profile": profile, "state": "BUILDING"}
-    outcome.announcements.append(
-        context.message(
-            context.topics.overview, f"{wall}/{profile}", "ProfileOverview",
-            subject | amounts | {"version": row["published"]}, partition,
-        )
-    )  # fmt: skip
-    curve_fields = {"step_days": row["step_days"], "steps": row["steps"]}
-    outcome.announcements.append(
-        _totals(subject | amounts | curve_fields | {"version": row["building"]}, planned, context)
-    )
-
-
-def _totals(fields: Record, planned: Record, context: StageContext) -> Message:
-    record = fields | {name: planned[name] for name in ("withdrawn", "mode", "crews", "material")}
-    return context.message(context.topics.totals, record["wall"], "ProfileTotals", record)
+    from streams.contract.records import Plan, PlanState
 
 
 def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
@@ -188,3 +41,146 @@ def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
         async for batch in batches:
             rows = table.rows(batch.partition)
             await batch.deliver(account(batch, rows, context), table, rows)
+
+
+class _Profile(NamedTuple):
+    """A profile that the ledger accounts for, and the partition that its rows are on."""
+
+    wall: str
+    number: int
+    partition: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.wall}/{self.number}"
+
+
+class _Amounts(NamedTuple):
+    """Totals of a profile's plan; ice in cubic yards, cost in gold dragons."""
+
+    sections: int
+    days: int
+    ice: int
+    cost: int
+
+
+def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
+    """Apply a batch of plans and reports, and publish the plans that they complete."""
+    outcome = Outcome()
+    state = context.state(rows, LedgerRow)
+    events = context.events(batch, ProfilePlanned, SectionsBuilt)
+    touched: dict[_Profile, LedgerRow] = {}
+    newly_planned: set[_Profile] = set()
+    for _, event in events:
+        profile = _Profile(event.wall, event.profile, batch.partition)
+        before = touched.get(profile) or state.get(profile.key) or LedgerRow()
+        row = before.apply(event)
+        plan = row.completed_plan
+        # Publish when a plan completes, not once per batch. If the worker crashes halfway,
+        # redelivery publishes the same rows again before a later plan can replace them.
+        if plan is not None:
+            curve = row.built_curve
+            outcome.extend(_publication(profile, row, plan, curve, context))
+            row = row.publish(curve)
+        elif isinstance(event, ProfilePlanned) and row is not before:
+            newly_planned.add(profile)
+        touched[profile] = row
+    for profile, row in touched.items():
+        if profile in newly_planned and row.planned is not None:
+            outcome.announcements.extend(_building(profile, row, row.planned, context))
+        # The next report is most likely of a plan that is being built.
+        state.put(profile.key, row, keep=row.is_building)
+    outcome.messages.extend(events.dead_letters)
+    return outcome
+
+
+def _publication(
+    profile: _Profile, row: LedgerRow, plan: Plan, curve: SectionsAtWork, context: StageContext
+) -> Outcome:
+    """The rows of the plan that is complete, and what announces them once they can be read."""
+    daily = daily_columns(curve, material_named(plan.material))
+    amounts = _Amounts(plan.sections, curve.last_day(), sum(daily.ice), sum(daily.cost))
+    topic, version = context.topics.daily.name, row.building
+    day_keys = profile.key.encode() + b"/%d"
+    encode_days = context.codecs.of(DailyUsage).encoder("day", "ice", "cost", "cumulative_cost")
+    plan_fields = {"wall": profile.wall, "profile": profile.number, "version": version}
+    removed_days = sorted({day for day, _, _ in row.published_curve.rows()}.difference(daily.days))
+    messages = Messages()
+    messages.add(
+        topic, [day_keys % day for day in daily.days],
+        encode_days(plan_fields, *daily), profile.partition,
+    )  # fmt: skip
+    messages.add(
+        topic, [day_keys % day for day in removed_days],
+        [None] * len(removed_days), profile.partition,
+    )  # fmt: skip
+    messages.extend(_audit(profile, row, plan, amounts.days, context))
+    metrics.DAILY_ROWS.inc(len(daily.days) + len(removed_days))
+    metrics.PROFILES_COMPLETED.inc()
+    if plan.withdrawn:
+        overview = Message(
+            context.topics.overview.name, profile.key.encode(), None, profile.partition
+        )
+    else:
+        overview = _overview(profile, version, "COMPLETE", amounts, context)
+    totals = _totals(profile, version, "COMPLETE", plan, amounts, curve, context)
+    return Outcome(messages, Messages(overview, totals))
+
+
+def _audit(
+    profile: _Profile, row: LedgerRow, plan: Plan, days: int, context: StageContext
+) -> Messages:
+    """The audit of a plan that is complete, whose last day of work is given."""
+    wall, number, _ = profile
+    events: list[object] = []
+    if plan.withdrawn:
+        events.append(ProfileWithdrawn(wall, number, row.building))
+    else:
+        if row.published >= 0:
+            events.append(PlanReplaced(wall, number, row.published, row.building))
+        events.append(ProfileCompleted(wall, number, row.building, days))
+    topic = context.topics.events
+    return Messages(*(context.message(topic, profile.key, event) for event in events))
+
+
+def _building(profile: _Profile, row: LedgerRow, plan: Plan, context: StageContext) -> Messages:
+    """Say that a plan is being built; the amounts stay those of the published one."""
+    curve = row.published_curve
+    material = material_named(row.material or plan.material)
+    sections = row.sections if row.published >= 0 else plan.sections
+    ice = curve.feet() * material.yd3_per_ft
+    amounts = _Amounts(sections, curve.last_day(), ice, ice * material.gd_per_yd3)
+    return Messages(
+        _overview(profile, row.published, "BUILDING", amounts, context),
+        _totals(profile, row.building, "BUILDING", plan, amounts, curve, context),
+    )
+
+
+def _overview(
+    profile: _Profile, version: int, state: PlanState, amounts: _Amounts, context: StageContext
+) -> Message:
+    record = ProfileOverview(profile.wall, profile.number, version, state, *amounts)
+    return context.message(context.topics.overview, profile.key, record, profile.partition)
+
+
+def _totals(
+    profile: _Profile, version: int, state: PlanState, plan: Plan, amounts: _Amounts,
+    curve: SectionsAtWork, context: StageContext,
+) -> Message:  # fmt: skip
+    record = ProfileTotals(
+        wall=profile.wall,
+        profile=profile.number,
+        version=version,
+        state=state,
+        withdrawn=plan.withdrawn,
+        mode=plan.mode,
+        crews=plan.crews,
+        material=plan.material,
+        sections=amounts.sections,
+        days=amounts.days,
+        ice=amounts.ice,
+        cost=amounts.cost,
+        step_days=[day for day, _ in curve.steps],
+        steps=[change for _, change in curve.steps],
+    )
+    return context.message(context.topics.totals, profile.wall, record)

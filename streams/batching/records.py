@@ -90,6 +90,10 @@ class Messages:
         """Add messages of one topic."""
         self.columns.append(Column(topic, keys, values, partition))
 
+    def extend(self, messages: Messages) -> None:
+        """Add messages behind these."""
+        self.columns.extend(messages.columns)
+
     def __iter__(self) -> Iterator[Message]:
         for topic, keys, values, partition in self.columns:
             for key, value in zip(keys, values, strict=True):
@@ -110,3 +114,8 @@ class Outcome:
 
     messages: Messages = field(default_factory=Messages)
     announcements: Messages = field(default_factory=Messages)
+
+    def extend(self, outcome: Outcome) -> None:
+        """Add what another part of the batch comes to."""
+        self.messages.extend(outcome.messages)
+        self.announcements.extend(outcome.announcements)

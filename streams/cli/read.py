@@ -25,7 +25,7 @@ from streams.cli.settings import load_settings
 from streams.client.client import Client
 
 if TYPE_CHECKING:
-    from streams.contract.codecs import Record
+    from streams.contract.codecs import Fields
 
 # Profiles and days that still make a table to look at.
 WIDEST_TABLE = 8
@@ -96,7 +96,7 @@ def overview(
     note_what_is_building(found)
 
 
-def note_what_is_building(found: Record) -> None:
+def note_what_is_building(found: Fields) -> None:
     """Say so if the amounts of a wall's or profile's overview are not of its latest plan."""
     parts = [found] if "profile" in found else list(found["profiles"].values())
     first = [str(part["profile"]) for part in parts if part["version"] < 0]
@@ -110,7 +110,7 @@ def note_what_is_building(found: Record) -> None:
 
 def overview_object(
     client: Client,
-    found: Record,
+    found: Fields,
     *,
     day: int | None = None,
     daily: bool = False,

@@ -33,7 +33,7 @@ def topics(as_json: AsJson = False) -> None:
                 {
                     "topic": topic.name,
                     "key": topic.key,
-                    "records": topic.records,
+                    "records": [record_type.__name__ for record_type in topic.records],
                     "cleanup": topic.cleanup,
                     "retention_ms": topic.retention_ms,
                     "partitions": settings.partitions,
@@ -50,7 +50,7 @@ def topics(as_json: AsJson = False) -> None:
             [
                 topic.name,
                 topic.key,
-                " ".join(topic.records),
+                " ".join(record_type.__name__ for record_type in topic.records),
                 topic.cleanup,
                 _kept(topic),
                 "created" if created else "there",

@@ -22,6 +22,7 @@ from streams.client.kafka import (
 from streams.client.reader import Reader
 from streams.client.versions import with_current_version
 from streams.contract.codecs import HEADER_BYTES, BadRecord
+from streams.contract.records import ProfileSubmitted, WallConfigured
 from streams.contract.topics import Topics, create_topics, partition_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from domain.wall import Wall
-    from streams.contract.codecs import Record
+    from streams.contract.codecs import Fields
     from streams.contract.topics import Topic
     from streams.settings import Settings
 
@@ -62,16 +63,11 @@ class Client:
             The numbers of the withdrawn profiles.
         """
         withdrawn = sorted(self.live_profiles(wall.id) - wall.profiles.keys())
-        settings = {
-            "wall": wall.id,
-            "mode": wall.settings.mode,
-            "crews": wall.settings.crews,
-            "material": wall.settings.material,
-        }
-        records = [(self.topics.walls, wall.id, self.codecs.encode("WallConfigured", settings))]
+        chosen = wall.settings
+        settings = WallConfigured(wall.id, chosen.mode, chosen.crews, chosen.material)
+        records = [(self.topics.walls, wall.id, self.codecs.encode(settings))]
         for number, heights in wall.profiles.items():
-            profile = {"wall": wall.id, "profile": number, "heights": list(heights)}
-            value = self.codecs.encode("ProfileSubmitted", profile)
+            value = self.codecs.encode(ProfileSubmitted(wall.id, number, list(heights)))
             records.append((self.topics.profiles, f"{wall.id}/{number}", value))
         tombstones = [(self.topics.profiles, f"{wall.id}/{number}", None) for number in withdrawn]
         self._produce([*records, *tombstones])
@@ -136,7 +132,7 @@ class Client:
             return False
         return (profile["wall"], profile["profile"]) == (wall, number)
 
-    def wall_overview(self, wall: str) -> Record:
+    def wall_overview(self, wall: str) -> Fields:
         """A wall's totals, with those of its profiles in `profiles`, by number.
 
         Raises:
@@ -152,7 +148,7 @@ class Client:
         profiles = {row["profile"]: row for row in rows.values()}
         return overview | {"profiles": dict(sorted(profiles.items()))}
 
-    def profile_overview(self, wall: str, profile: int) -> Record:
+    def profile_overview(self, wall: str, profile: int) -> Fields:
         """A profile's totals.
 
         Raises:
@@ -164,12 +160,12 @@ class Client:
             raise ClientError(self._no_profile(wall, profile, self.live_profiles(wall)))
         return rows[key]
 
-    def daily(self, wall: str, profile: int | None = None) -> dict[int, list[Record]]:
+    def daily(self, wall: str, profile: int | None = None) -> dict[int, list[Fields]]:
         """Rows of the days with work, in order of days, by profile number."""
         # Daily rows are on the partition of their profile, not of their own keys.
         partition = None if profile is None else self._partition(f"{wall}/{profile}")
         rows = self.latest(self.topics.daily, of_wall=wall, partition=partition).values()
-        by_profile: dict[int, list[Record]] = {}
+        by_profile: dict[int, list[Fields]] = {}
         for row in sorted(rows, key=lambda row: (row["profile"], row["day"])):
             if profile in (None, row["profile"]):
                 by_profile.setdefault(row["profile"], []).append(row)
@@ -182,7 +178,7 @@ class Client:
         of_wall: str | None = None,
         only: str | None = None,
         partition: int | None = None,
-    ) -> dict[str, Record]:
+    ) -> dict[str, Fields]:
         """The latest record of each key of a compacted topic at this moment.
 
         Records of an input topic that can't be decoded are left out: they are dead letters.
@@ -206,7 +202,7 @@ class Client:
                 values.pop(key, None)
             else:
                 values[key] = value
-        records: dict[str, Record] = {}
+        records: dict[str, Fields] = {}
         for key, value in values.items():
             with suppress(BadRecord):
                 records[key] = self.decode(topic, value)
@@ -226,7 +222,7 @@ class Client:
                 values[where] = value
         return values
 
-    def decode(self, topic: Topic, value: bytes) -> Record:
+    def decode(self, topic: Topic, value: bytes) -> Fields:
         """Decode a value of a topic, whichever version of its schema wrote it.
 
         Raises:
@@ -237,7 +233,7 @@ class Client:
             # Once per schema: an event loop per record would cost more than decoding it.
             asyncio.run(self.codecs.fetch_schemas([value]))
             self._resolved.add(schema_id)
-        return self.codecs.decode_any(value, *topic.records)[1]
+        return self.codecs.decode_fields(value, *topic.records)
 
     def read(
         self, topic: Topic, *, partition: int | None = None, follow: bool = False
@@ -284,7 +280,7 @@ class Client:
                         "and no other submission may change the wall meanwhile"
                     )
 
-    def _row(self, value: bytes | None) -> Record | None:
+    def _row(self, value: bytes | None) -> Fields | None:
         if value is None:
             return None
         try:

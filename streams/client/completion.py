@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from domain.wall import Wall
-    from streams.contract.codecs import Record
+    from streams.contract.codecs import Fields
 
 
 class WallCompletion:
@@ -41,7 +41,7 @@ class WallCompletion:
         """Whether a key belongs to this wall."""
         return key == self._wall or key.startswith(f"{self._wall}/")
 
-    def take(self, key: str, row: Record | None) -> None:
+    def take(self, key: str, row: Fields | None) -> None:
         """Take in the latest row of a key; None for a tombstone."""
         expected = self._expected.get(key)
         if expected is None:

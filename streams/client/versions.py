@@ -20,6 +20,7 @@ from streams.client.kafka import (
     existing_partitions,
 )
 from streams.client.reader import Reader
+from streams.contract.records import VersionSwitched
 from streams.contract.topics import Topics, delete_topics
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def recorded_version(settings: Settings) -> int | None:
         return None
     codecs = connect_registry(settings, [topic])
     asyncio.run(codecs.fetch_schemas([last]))
-    return int(codecs.decode_any(last, *topic.records)[1]["version"])
+    return codecs.decode_any(last, VersionSwitched).version
 
 
 def with_current_version(settings: Settings) -> Settings:

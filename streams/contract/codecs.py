@@ -1,4 +1,8 @@
-"""Bytes to records and back, in the registry's wire format: magic byte, 4-byte schema id, body."""
+"""Bytes to records and back, in the registry's wire format: magic byte, 4-byte schema id, body.
+
+A record is an instance of one of the classes of `streams.contract.records`; its class says which
+schema it has.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,20 @@ import logging
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, is_dataclass
 from functools import partial
 from importlib import resources
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    NamedTuple,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    get_type_hints,
+    overload,
+)
 
 import fastavro
 from confluent_kafka.schema_registry import (
@@ -33,13 +48,16 @@ from tenacity import (
 from streams.contract.batch_codecs import compile_decoder, compile_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from streams.contract.batch_codecs import Decoder, Encoder
     from streams.contract.topics import Topic
 
-Record: TypeAlias = dict[str, Any]
+# A record as Avro has it, for what becomes JSON at once.
+Fields: TypeAlias = dict[str, Any]
 T = TypeVar("T")
+R = TypeVar("R")
+S = TypeVar("S")
 
 NAMESPACE = "thewall"
 # An old consumer reads a new producer (forward), and a rebuild by new code reads what an old
@@ -54,46 +72,84 @@ class BadRecord(ValueError):
     """A record's bytes are not what its topic holds; the message says why."""
 
 
-class Codec:
-    """One of the project's own records: dictionaries to bytes and back.
+class _Shape(Generic[R]):
+    """From a record to its fields and back, nested records included."""
+
+    def __init__(self, record_type: type[R]) -> None:
+        self._type = record_type
+        self._names = [field.name for field in fields(record_type)]  # type: ignore[arg-type]
+        self._nested = {
+            name: _Shape(inner)
+            for name, hint in get_type_hints(record_type).items()
+            for inner in get_args(hint)
+            if isinstance(inner, type) and is_dataclass(inner)
+        }
+
+    def fields_of(self, record: R) -> Fields:
+        values = {name: getattr(record, name) for name in self._names}
+        for name, shape in self._nested.items():
+            values[name] = _map(shape.fields_of, values[name])
+        return values
+
+    def record_of(self, values: Fields) -> R:
+        for name, shape in self._nested.items():
+            values[name] = _map(shape.record_of, values[name])
+        return self._type(**values)
+
+
+def _map(convert: Callable[[Any], Any], value: Any) -> Any:
+    if isinstance(value, list):
+        return [convert(item) for item in value]
+    return None if value is None else convert(value)
+
+
+class Codec(Generic[R]):
+    """One of the project's own records: instances to bytes and back.
 
     Attributes:
-        name: The record's name, as in `schemas/<name>.avsc`.
+        type: The record's class.
+        name: Its name, as in `schemas/<name>.avsc`.
         schema_id: The id that the registry gave its schema.
         header: What each of its records begins with.
     """
 
-    def __init__(self, name: str, schema_id: int, codecs: Codecs) -> None:
-        self.name = name
+    def __init__(self, record_type: type[R], schema_id: int, codecs: Codecs) -> None:
+        self.type = record_type
+        self.name = record_type.__name__
         self.schema_id = schema_id
         self.header = struct.pack(">bI", 0, schema_id)
-        self._json = json.loads(load_schema(name))
+        self._json = json.loads(load_schema(self.name))
         self.schema = fastavro.parse_schema(self._json, named_schemas={})
         self._codecs = codecs
+        self._shape = _Shape(record_type)
         self._encoders: dict[tuple[str, ...], Encoder] = {}
         self._decoders: dict[int, Decoder] = {}
 
-    def encode(self, record: Record) -> bytes:
+    def encode(self, record: R) -> bytes:
         """The record in wire format."""
         out = io.BytesIO()
         out.write(self.header)
-        fastavro.schemaless_writer(out, self.schema, record)
+        fastavro.schemaless_writer(out, self.schema, self._shape.fields_of(record))
         return out.getvalue()
 
-    def decode(self, data: bytes) -> Record:
+    def decode(self, data: bytes) -> R:
         """A record that this codec encoded, or an earlier version of it.
 
         Raises:
             BadRecord: It is neither.
         """
         if not data.startswith(self.header):
-            return self._codecs.decode_any(data, self.name)[1]
+            return self._codecs.decode_any(data, self.type)
         body = io.BytesIO(data)
         body.seek(HEADER_BYTES)
-        return fastavro.schemaless_reader(body, self.schema, None)  # type: ignore[return-value]
+        return self.record_of(fastavro.schemaless_reader(body, self.schema, None))  # type: ignore[arg-type]
+
+    def record_of(self, values: Fields) -> R:
+        """The record that has these fields; takes the dictionary over."""
+        return self._shape.record_of(values)
 
     def encoder(self, *columns: str) -> Encoder:
-        """Encodes many records that differ in these fields: see `columns.compile_encoder`."""
+        """Encodes many records that differ in these fields: see `batch_codecs.compile_encoder`."""
         encoder = self._encoders.get(columns)
         if encoder is None:
             encoder = compile_encoder(self._json, self.header, columns)
@@ -101,7 +157,7 @@ class Codec:
         return encoder
 
     def decoder(self, in_common: int) -> Decoder:
-        """Decodes many records that begin alike: see `columns.compile_decoder`."""
+        """Decodes many records that begin alike: see `batch_codecs.compile_decoder`."""
         decoder = self._decoders.get(in_common)
         if decoder is None:
             decoder = compile_decoder(self._json, self.header, in_common)
@@ -164,9 +220,14 @@ class _Writer(NamedTuple):
 class Codecs:
     """The codecs of all records, and the schemas that others have written with."""
 
-    def __init__(self, ids: dict[str, int], client: SchemaRegistryClient | None = None) -> None:
+    def __init__(
+        self, ids: Mapping[type[Any], int], client: SchemaRegistryClient | None = None
+    ) -> None:
         """Make codecs under the registry's ids; without a client, foreign schemas are unknown."""
-        self.by_name = {name: Codec(name, id_, self) for name, id_ in ids.items()}
+        self._by_type: dict[type[Any], Codec[Any]] = {
+            record_type: Codec(record_type, id_, self) for record_type, id_ in ids.items()
+        }
+        self.by_name = {codec.name: codec for codec in self._by_type.values()}
         self._client = client
         # By id: ours at once, others as they come.
         self._writers: dict[int, _Writer] = {
@@ -174,12 +235,13 @@ class Codecs:
             for codec in self.by_name.values()
         }
 
-    def __getitem__(self, name: str) -> Codec:
-        return self.by_name[name]
+    def of(self, record_type: type[R]) -> Codec[R]:
+        """The codec of a class of records."""
+        return self._by_type[record_type]
 
-    def encode(self, name: str, record: Record) -> bytes:
-        """The record of that name in wire format."""
-        return self.by_name[name].encode(record)
+    def encode(self, record: object) -> bytes:
+        """The record in wire format."""
+        return self._by_type[type(record)].encode(record)
 
     async def fetch_schemas(self, values: Iterable[bytes | None]) -> None:
         """Fetch the schemas that these values were written with and that are not yet known.
@@ -215,27 +277,42 @@ class Codecs:
             return _Writer(full_name=full_name, schema=schema)
         return _Writer(name, full_name, schema, ours.schema)
 
-    def decode_any(self, data: bytes, *names: str) -> tuple[str, Record]:
+    @overload
+    def decode_any(self, data: bytes, one: type[R], /) -> R: ...
+    @overload
+    def decode_any(self, data: bytes, one: type[R], other: type[S], /) -> R | S: ...
+    @overload
+    def decode_any(self, data: bytes, /, *types: type[Any]) -> Any: ...
+    def decode_any(self, data: bytes, /, *types: type[Any]) -> Any:
         """Decode a record that came from outside, whatever version of its schema wrote it.
 
         Args:
             data: The value as it is on the topic.
-            names: Names of the records that the topic may hold.
+            types: The records that the topic may hold.
 
         Returns:
-            The record's name and its fields, as in our version of its schema.
+            An instance of one of the types, with the fields of our version of its schema.
 
         Raises:
             BadRecord: It is not one of these records in the registry's wire format.
         """
+        codec, values = self._decode(data, types)
+        return codec.record_of(values)
+
+    def decode_fields(self, data: bytes, *types: type[Any]) -> Fields:
+        """As `decode_any`, but the fields in a dictionary: what becomes JSON needs no instance."""
+        return self._decode(data, types)[1]
+
+    def _decode(self, data: bytes, types: Sequence[type[Any]]) -> tuple[Codec[Any], Fields]:
         if data[:1] != b"\0" or len(data) < HEADER_BYTES:
-            raise BadRecord(_no_header(data, names))
+            raise BadRecord(_no_header(data, types))
         schema_id = int.from_bytes(data[1:HEADER_BYTES])
         writer = self._writers.get(schema_id)
         if writer is None:
             writer = self._writers[schema_id] = self._fetch(schema_id)
-        if writer.name not in names:
-            expected = " or ".join(names)
+        codec = self.by_name.get(writer.name)
+        if codec is None or codec.type not in types:
+            expected = _named(types)
             if writer.problem:
                 raise BadRecord(f"{writer.problem}; register the schema of {expected}, use its id")
             raise BadRecord(
@@ -245,7 +322,7 @@ class Codecs:
         body = io.BytesIO(data)
         body.seek(HEADER_BYTES)
         try:
-            record = fastavro.schemaless_reader(body, writer.schema, writer.reader)
+            values: Any = fastavro.schemaless_reader(body, writer.schema, writer.reader)
         except Exception as error:
             raise BadRecord(
                 f"the body is not Avro of {writer.name}: {error or type(error).__name__}"
@@ -255,11 +332,15 @@ class Codecs:
                 f"{len(data) - body.tell()} bytes follow the Avro body of {writer.name}; nothing "
                 "may"
             )
-        return writer.name, record  # type: ignore[return-value]
+        return codec, values
 
 
-def _no_header(data: bytes, names: Iterable[str]) -> str:
-    expected = f"a zero byte, a 4-byte schema id and the Avro body of {' or '.join(names)}"
+def _named(types: Iterable[type[Any]]) -> str:
+    return " or ".join(record_type.__name__ for record_type in types)
+
+
+def _no_header(data: bytes, types: Iterable[type[Any]]) -> str:
+    expected = f"a zero byte, a 4-byte schema id and the Avro body of {_named(types)}"
     if len(data) < HEADER_BYTES:
         return f"the value has {len(data)} bytes; a record is {expected}"
     return f"the value starts with byte {data[0]:#04x}; it must start with {expected}"
@@ -327,13 +408,13 @@ def register_schemas(url: str, topics: Iterable[Topic], timeout_s: float | None 
         # One patience for all: those that wait their turn would each have it from the start.
         return None if timeout_s is None else max(0.0, begun + timeout_s - time.monotonic())
 
-    def register_one(subject_and_name: tuple[str, str]) -> tuple[str, int]:
-        subject, name = subject_and_name
-        schema = Schema(load_schema(name), "AVRO")
+    def register_one(subject_and_type: tuple[str, type[Any]]) -> tuple[type[Any], int]:
+        subject, record_type = subject_and_type
+        schema = Schema(load_schema(record_type.__name__), "AVRO")
         schema_id = retry_while_down(partial(client.register_schema, subject, schema), left_s())
         retry_while_down(partial(_set_compatibility, client, subject), left_s())
-        return name, schema_id
+        return record_type, schema_id
 
-    subjects = [(topic.subject(name), name) for topic in topics for name in topic.records]
+    subjects = [(topic.subject(of), of) for topic in topics for of in topic.records]
     with ThreadPoolExecutor(max_workers=8) as pool:
         return Codecs(dict(pool.map(register_one, subjects)), client)

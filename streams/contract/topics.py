@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiokafka.partitioner import murmur2
 from confluent_kafka import KafkaError, KafkaException
@@ -18,10 +18,14 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from streams.contract import records
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streams.settings import Settings
+
+_Types: TypeAlias = type[Any] | tuple[type[Any], ...]
 
 COMPACT = "compact"
 DELETE = "delete"
@@ -48,7 +52,7 @@ class Topic:
     Attributes:
         name: Its name on the broker.
         key: What its key is made of.
-        records: Names of the Avro records that its values may be.
+        records: The records that its values may be, by class.
         cleanup: `compact` or `delete`.
         about: What is on it.
         retention_ms: How long records are kept, in milliseconds; FOREVER; None if compacted.
@@ -57,7 +61,7 @@ class Topic:
 
     name: str
     key: str
-    records: tuple[str, ...]
+    records: tuple[type[Any], ...]
     cleanup: str
     about: str
     retention_ms: int | None = None
@@ -72,7 +76,7 @@ class Topic:
             config["max.message.bytes"] = str(self.max_message_bytes)
         return config
 
-    def subject(self, record: str) -> str:
+    def subject(self, record_type: type[Any]) -> str:
         """The registry's subject for one of the topic's records.
 
         A topic with one kind of record has the stock subject, so that any registry serializer
@@ -80,7 +84,7 @@ class Topic:
         """
         if len(self.records) == 1:
             return f"{self.name}-value"
-        return f"{self.name}-thewall.{record}"
+        return f"{self.name}-thewall.{record_type.__name__}"
 
 
 @dataclass(frozen=True)
@@ -111,67 +115,74 @@ class Topics:
         output = own if settings.shadow else prefix
 
         def topic(
-            name: str, key: str, records: str, about: str, under: str = prefix, **rest: object
+            name: str, key: str, of: _Types, about: str, under: str = prefix, **rest: object
         ) -> Topic:
-            return Topic(f"{under}.{name}", key, tuple(records.split()), about=about, **rest)  # type: ignore[arg-type]
+            types = of if isinstance(of, tuple) else (of,)
+            return Topic(f"{under}.{name}", key, types, about=about, **rest)  # type: ignore[arg-type]
 
-        def changelog(table: str, key: str, record: str) -> Topic:
+        def changelog(table: str, key: str, row: type[Any]) -> Topic:
             name = f"{settings.group}-{table}-changelog"
-            return Topic(name, key, (record,), COMPACT, f"the rows of the {table} table")
+            return Topic(name, key, (row,), COMPACT, f"the rows of the {table} table")
 
         return cls(
-            walls=topic("walls", "wall", "WallConfigured", "a wall's settings", cleanup=COMPACT),
+            walls=topic(
+                "walls", "wall", records.WallConfigured, "a wall's settings", cleanup=COMPACT
+            ),
             profiles=topic(
-                "profiles", "wall/profile", "ProfileSubmitted",
+                "profiles", "wall/profile", records.ProfileSubmitted,
                 "a profile submitted; a null value withdraws it", cleanup=COMPACT,
             ),
             accepted=topic(
-                "accepted", "wall", "ProfileAccepted SettingsAccepted",
+                "accepted", "wall", (records.ProfileAccepted, records.SettingsAccepted),
                 "accepted events, one log per wall", own, cleanup=DELETE, retention_ms=intermediate,
             ),
             build_commands=topic(
-                "build-commands", "wall/crew", "BuildSection RelieveCrew",
+                "build-commands", "wall/crew", (records.BuildSection, records.RelieveCrew),
                 "orders to crews, one per section", own, cleanup=DELETE, retention_ms=intermediate,
             ),
             progress=topic(
-                "progress", "wall/profile", "ProfilePlanned SectionsBuilt",
+                "progress", "wall/profile", (records.ProfilePlanned, records.SectionsBuilt),
                 "plans and sections built, gathered per profile", own,
                 cleanup=DELETE, retention_ms=intermediate,
             ),
             events=topic(
                 "simulation.events", "wall/profile/section",
-                "SectionCompleted CrewRelieved PlanReplaced ProfileCompleted ProfileWithdrawn",
+                (
+                    records.SectionCompleted, records.CrewRelieved, records.PlanReplaced,
+                    records.ProfileCompleted, records.ProfileWithdrawn,
+                ),
                 "audit, kept for good", output, cleanup=DELETE, retention_ms=FOREVER,
             ),
             daily=topic(
-                "daily", "wall/profile/day", "DailyUsage",
+                "daily", "wall/profile/day", records.DailyUsage,
                 "ice and cost of a day, and cumulative", output, cleanup=COMPACT,
             ),
             totals=topic(
-                "totals", "wall", "ProfileTotals",
+                "totals", "wall", records.ProfileTotals,
                 "totals and curve of a profile, gathered per wall", own,
                 cleanup=DELETE, retention_ms=intermediate,
             ),
             overview=topic(
-                "overview", "wall, and wall/profile", "WallOverview ProfileOverview",
+                "overview", "wall, and wall/profile",
+                (records.WallOverview, records.ProfileOverview),
                 "totals, days, state", output, cleanup=COMPACT,
             ),
             dead_letters=topic(
-                "dead-letters", "the original key", "DeadLetter",
+                "dead-letters", "the original key", records.DeadLetter,
                 "records that could not be processed, untouched", output, cleanup=DELETE,
                 retention_ms=settings.dead_letter_days * DAY_MS,
                 max_message_bytes=DEAD_LETTER_BYTES,
             ),
             versions=topic(
-                "versions", "application id", "VersionSwitched",
+                "versions", "application id", records.VersionSwitched,
                 "which application version publishes", cleanup=COMPACT,
             ),
             changelogs=(
-                changelog("intake", "wall, and wall/profile", "IntakeRow"),
-                changelog("planner", "wall, and wall/profile", "PlannerRow"),
-                changelog("crews", "wall/crew", "CrewRow"),
-                changelog("ledger", "wall/profile", "LedgerRow"),
-                changelog("overview", "wall/profile", "ProfileTotals"),
+                changelog("intake", "wall, and wall/profile", records.IntakeRow),
+                changelog("planner", "wall, and wall/profile", records.PlannerRow),
+                changelog("crews", "wall/crew", records.CrewRow),
+                changelog("ledger", "wall/profile", records.LedgerRow),
+                changelog("overview", "wall/profile", records.ProfileTotals),
             ),
         )  # fmt: skip
 

@@ -21,6 +21,7 @@ from streams.client.client import Client
 from streams.client.group import Group
 from streams.client.kafka import ANY_PARTITION, ClientError, produce
 from streams.client.versions import drop, topics_by_version, version_to_run
+from streams.contract.records import VersionSwitched
 from streams.contract.topics import delete_topics
 from streams.operations.supervisor import temporary_worker
 from streams.operations.verification import RowSet, accepted_walls, expected_rows, published_rows
@@ -185,12 +186,12 @@ class Rebuild:
     def _record_switch(self, digest: str) -> None:
         """Put on `wall.versions` that the new version publishes from here on."""
         current = self.current
-        record = {
-            "version": self.shadow.settings.version,
-            "previous": current.settings.version,
-            "digest": digest,
-        }
-        value = current.codecs.encode("VersionSwitched", record)
+        switched = VersionSwitched(
+            version=self.shadow.settings.version,
+            previous=current.settings.version,
+            digest=digest,
+        )
+        value = current.codecs.encode(switched)
         key = current.settings.app_id
         produce(current.settings, [(current.topics.versions.name, key, value, ANY_PARTITION)])
 

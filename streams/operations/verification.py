@@ -14,6 +14,7 @@ from streams.agents.intake import accept
 from streams.batching import RecordBatch, Rows
 from streams.batching.table import RowStore
 from streams.context import StageContext
+from streams.contract.records import ProfileAccepted, SettingsAccepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -128,18 +129,16 @@ def accepted_walls(client: Client, until: Offsets | None = None) -> list[Wall]:
             for accepted in accept(batch, rows, context).messages:
                 if accepted.topic != client.topics.accepted.name:
                     continue
-                name, event = client.codecs.decode_any(
-                    accepted.value or b"", *client.topics.accepted.records
+                event = client.codecs.decode_any(
+                    accepted.value or b"", ProfileAccepted, SettingsAccepted
                 )
-                of_wall = profiles.setdefault(event["wall"], {})
-                if name == "SettingsAccepted":
-                    settings[event["wall"]] = WallSettings(
-                        event["mode"], event["crews"], event["material"]
-                    )
-                elif event["heights"] is None:
-                    of_wall.pop(event["profile"], None)
+                of_wall = profiles.setdefault(event.wall, {})
+                if isinstance(event, SettingsAccepted):
+                    settings[event.wall] = WallSettings(event.mode, event.crews, event.material)
+                elif event.heights is None:
+                    of_wall.pop(event.profile, None)
                 else:
-                    of_wall[event["profile"]] = event["heights"]
+                    of_wall[event.profile] = event.heights
     return [
         Wall(wall, settings.get(wall, WallSettings()), found) for wall, found in profiles.items()
     ]

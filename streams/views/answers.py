@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.daily import SectionsAtWork
 from domain.materials import material_named
 from streams.contract.topics import partition_of
 
 if TYPE_CHECKING:
     from streams.batching import BatchTable
-    from streams.contract.codecs import Codec, Record
+    from streams.contract.codecs import Codec
+    from streams.contract.records import ProfileTotals
 
 
 class NotThere(LookupError):
@@ -20,7 +20,9 @@ class NotThere(LookupError):
 class WallAnswers:
     """What is known of one wall. Amounts are in cubic yards and gold dragons."""
 
-    def __init__(self, wall: str, table: BatchTable, codec: Codec, partitions: int) -> None:
+    def __init__(
+        self, wall: str, table: BatchTable, codec: Codec[ProfileTotals], partitions: int
+    ) -> None:
         """Read the wall's rows.
 
         Raises:
@@ -29,14 +31,14 @@ class WallAnswers:
         rows = table.rows(partition_of(wall, partitions)).scan(wall.encode())
         totals = [codec.decode(value) for _, value in rows]
         self.wall = wall
-        self.profiles = {t["profile"]: t for t in totals if not t["withdrawn"]}
+        self.profiles = {t.profile: t for t in totals if not t.withdrawn}
         if not self.profiles:
             raise NotThere(f"there is no wall {wall}; submit one first")
 
     def ice_on(self, profile: int, day: int) -> int:
         """Material that a profile used on a day, in cubic yards."""
         totals = self._profile(profile)
-        return _curve(totals).at_work(day) * material_named(totals["material"]).yd3_per_ft
+        return totals.curve.at_work(day) * material_named(totals.material).yd3_per_ft
 
     def cost_by(self, profile: int, day: int) -> int:
         """Cost of a profile by the end of a day, in gold dragons."""
@@ -45,20 +47,16 @@ class WallAnswers:
     def wall_cost_by(self, day: int | None) -> int:
         """Cost of all profiles by the end of a day, in gold dragons; None for all days."""
         if day is None:
-            return sum(totals["cost"] for totals in self.profiles.values())
+            return sum(totals.cost for totals in self.profiles.values())
         return sum(_cost_by(totals, day) for totals in self.profiles.values())
 
-    def _profile(self, profile: int) -> Record:
+    def _profile(self, profile: int) -> ProfileTotals:
         if profile not in self.profiles:
             numbers = ", ".join(map(str, sorted(self.profiles)[:10]))
             raise NotThere(f"wall {self.wall} has no profile {profile}; it has {numbers}")
         return self.profiles[profile]
 
 
-def _curve(totals: Record) -> SectionsAtWork:
-    return SectionsAtWork(tuple(zip(totals["step_days"], totals["steps"], strict=True)))
-
-
-def _cost_by(totals: Record, day: int) -> int:
-    used = material_named(totals["material"])
-    return _curve(totals).feet_by(day) * used.yd3_per_ft * used.gd_per_yd3
+def _cost_by(totals: ProfileTotals, day: int) -> int:
+    used = material_named(totals.material)
+    return totals.curve.feet_by(day) * used.yd3_per_ft * used.gd_per_yd3

@@ -17,6 +17,7 @@ from domain.rules import DEFAULT_WALL
 from domain.wall import checked_heights, checked_profile_number, checked_wall_id
 from streams.batching import Messages
 from streams.batching.producer import LostMessage
+from streams.contract.records import ProfileSubmitted, ProfileTotals
 from streams.contract.topics import partition_of
 from streams.views.answers import NotThere, WallAnswers
 
@@ -55,7 +56,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext, settings: 
         if reason is not None:  # a part of the rows would be a wrong answer
             return _problem(view, 503, f"{reason}; ask again in a moment")
         try:
-            codec = context.codecs["ProfileTotals"]
+            codec = context.codecs.of(ProfileTotals)
             return _json(view, question(WallAnswers(wall, table, codec, settings.partitions)))
         except NotThere as error:
             return _problem(view, 404, str(error))
@@ -117,12 +118,8 @@ def register(app: BatchApp, table: BatchTable, context: StageContext, settings: 
             except InvalidWall as error:
                 return _problem(self, 400, str(error))
             key = f"{wall}/{profile}"
-            message = context.message(
-                context.topics.profiles,
-                key,
-                "ProfileSubmitted",
-                {"wall": wall, "profile": profile, "heights": list(heights)},
-            )
+            submitted = ProfileSubmitted(wall, profile, list(heights))
+            message = context.message(context.topics.profiles, key, submitted)
             try:
                 await app.output.send(Messages(message))
             except LostMessage as error:

@@ -20,6 +20,7 @@ from statistics import median
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.client import Client
+from streams.contract.records import DeadLetter
 from streams.devstack import Stack
 from streams.devstack.stack import free_port
 from streams.operations.replay import Replay
@@ -185,8 +186,8 @@ class Chaos:
             print(difference, file=sys.stderr)
         letters = set()
         for message in self.client.read(self.client.topics.dead_letters):
-            letter = self.client.codecs.decode_any(message.value() or b"", "DeadLetter")[1]
-            letters.add((letter["topic"], letter["partition"], letter["offset"]))
+            letter = self.client.codecs.decode_any(message.value() or b"", DeadLetter)
+            letters.add((letter.topic, letter.partition, letter.offset))
         for what, of in (("missing", self.load.bad - letters), ("extra", letters - self.load.bad)):
             for letter in sorted(of):
                 print(f"dead letter {what}: {letter}", file=sys.stderr)

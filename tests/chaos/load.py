@@ -11,6 +11,7 @@ from confluent_kafka import Producer
 
 from domain.settings import WallSettings
 from domain.wall import Wall
+from streams.contract.records import ProfileSubmitted, WallConfigured
 
 if TYPE_CHECKING:
     from random import Random
@@ -70,19 +71,14 @@ class Load(threading.Thread):
             self._produce(topics.profiles.name, key, None, None)
         elif chance < 0.13:
             chosen = self.random.choice(MODES)
-            event = {
-                "wall": wall, "mode": chosen.mode, "crews": chosen.crews,
-                "material": chosen.material,
-            }  # fmt: skip
-            self._produce(topics.walls.name, wall, codecs.encode("WallConfigured", event), chosen)
+            event = WallConfigured(wall, chosen.mode, chosen.crews, chosen.material)
+            self._produce(topics.walls.name, wall, codecs.encode(event), chosen)
         else:
             count = self.random.randrange(1, 60)
             heights = bytes(self.random.randrange(31) for _ in range(count))
-            event = {
-                "wall": wall, "profile": int(key.rpartition("/")[2]), "heights": list(heights),
-            }  # fmt: skip
+            submitted = ProfileSubmitted(wall, int(key.rpartition("/")[2]), list(heights))
             self.live.add(key)
-            value = codecs.encode("ProfileSubmitted", event)
+            value = codecs.encode(submitted)
             self._produce(topics.profiles.name, key, value, heights)
 
     def _produce(

@@ -10,6 +10,7 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 
 from domain.settings import settings_for
 from domain.wall import Wall
+from streams.contract.records import DeadLetter, ProfileSubmitted, WallConfigured
 from tests.harness.waiting import wait_until
 
 BOMB = {
@@ -22,11 +23,11 @@ BOMB = {
 }  # fmt: skip
 
 
-def bad_profiles(codec, other, bomb_id) -> list[tuple[str, bytes | None, bytes | None]]:
+def bad_profiles(codecs, other, bomb_id) -> list[tuple[str, bytes | None, bytes | None]]:
     """(words of the reason, key, value)."""
 
     def profile(wall: str, number: int, heights: list[int]) -> bytes:
-        return codec.encode({"wall": wall, "profile": number, "heights": heights})
+        return codecs.encode(ProfileSubmitted(wall, number, heights))
 
     good = profile("w", 1, [1, 2])
     head = good[:5]
@@ -74,12 +75,9 @@ def test_each_bad_record_is_a_dead_letter_and_a_good_one_after_it_is_built(
 
     def configured(**fields: object) -> bytes:
         plain = {"wall": "w", "mode": None, "crews": None, "material": "ice"}
-        return codecs.encode("WallConfigured", plain | fields)
+        return codecs.encode(WallConfigured(**(plain | fields)))
 
-    bad = [
-        (profiles, *record)
-        for record in bad_profiles(codecs["ProfileSubmitted"], configured(), bomb_id)
-    ]
+    bad = [(profiles, *record) for record in bad_profiles(codecs, configured(), bomb_id)]
     bad += [
         (walls, "mode", b"w", configured(mode="teleport")),
         (walls, "material", b"w", configured(material="<b>gold</b>")),
@@ -104,7 +102,7 @@ def test_each_bad_record_is_a_dead_letter_and_a_good_one_after_it_is_built(
     def letters() -> list[dict[str, object]]:
         found = []
         for message in client.read(topics.dead_letters):
-            letter = codecs.decode_any(message.value(), "DeadLetter")[1]
+            letter = codecs.decode_fields(message.value(), DeadLetter)
             assert (message.key() or None) == (letter["key"] or None)
             found.append(letter)
         return found

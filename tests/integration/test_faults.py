@@ -17,6 +17,7 @@ from domain.wall import Wall
 from streams.batching import BatchProducer, Message, Messages
 from streams.batching.producer import LostMessage
 from streams.batching.rocks import POSITION, RocksDirectory, RocksRowStore
+from streams.contract.records import DailyUsage
 from streams.devstack.console import CONSUMER_GROUPS, tool_command
 from streams.devstack.stack import free_port
 from streams.operations.replay import Replay
@@ -142,7 +143,7 @@ def test_verify_finds_a_row_that_was_tampered_with(settings, client, worker):
     assert run_thewall(settings, "verify").returncode == 0
     row = client.daily("w", 1)[1][0] | {"ice": 196}
     client._produce(
-        [(client.topics.daily, "w/1/1", client.codecs.encode("DailyUsage", row))]
+        [(client.topics.daily, "w/1/1", client.codecs.encode(DailyUsage(**row)))]
     )  # a row of another writer, on another partition or not
     done = run_thewall(settings, "verify", "w")
     assert done.returncode == 1

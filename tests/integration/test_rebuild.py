@@ -18,6 +18,7 @@ from domain.wall import Wall
 from streams.client.client import Client
 from streams.client.group import Group
 from streams.client.versions import topics_by_version
+from streams.contract.records import DailyUsage
 from streams.operations.verification import published_rows
 from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wait_until_idle
 from tests.harness.processes import environment, run_thewall, running_worker, thewall
@@ -220,8 +221,8 @@ def test_rows_that_were_wrong_are_corrected(settings, client, tmp_path):
         digest = published_rows(client).digest()
         assert worker.stop() == 0
     row = client.daily("w", 1)[1][0]
-    wrong = client.codecs.encode("DailyUsage", row | {"ice": 196})
-    stray = client.codecs.encode("DailyUsage", row | {"day": 99})
+    wrong = client.codecs.encode(DailyUsage(**(row | {"ice": 196})))
+    stray = client.codecs.encode(DailyUsage(**(row | {"day": 99})))
     # On the partition of their own keys, as another writer would put them.
     client._produce([(client.topics.daily, "w/1/1", wrong), (client.topics.daily, "w/1/99", stray)])
     assert run_thewall(settings, "verify").returncode == 1

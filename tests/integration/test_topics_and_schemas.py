@@ -12,6 +12,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from streams.contract.codecs import load_schema
+from streams.contract.records import ProfileSubmitted
 from streams.contract.topics import TopicMismatch, Topics, create_topics
 from tests.harness.processes import thewall
 
@@ -38,7 +39,7 @@ def test_another_number_of_partitions_is_refused(settings):
 
 def test_the_registry_refuses_an_incompatible_schema(settings, client):
     registry = SchemaRegistryClient({"url": settings.registry_url})
-    subject = client.topics.profiles.subject("ProfileSubmitted")
+    subject = client.topics.profiles.subject(ProfileSubmitted)
     schema = json.loads(load_schema("ProfileSubmitted"))
     schema["fields"].append({"name": "builder", "type": "string", "doc": "no default"})
     with pytest.raises(SchemaRegistryError) as refused:
@@ -53,6 +54,6 @@ def test_any_registry_serializer_writes_what_we_read_and_reads_what_we_write(set
     profile = {"wall": "w", "profile": 1, "heights": [1, 2, 3]}
     context = SerializationContext(client.topics.profiles.name, MessageField.VALUE)
     write = AvroSerializer(registry, load_schema("ProfileSubmitted"))
-    assert client.codecs.decode_any(write(profile, context), "ProfileSubmitted")[1] == profile
-    ours = client.codecs.encode("ProfileSubmitted", profile)
+    assert client.codecs.decode_fields(write(profile, context), ProfileSubmitted) == profile
+    ours = client.codecs.encode(ProfileSubmitted(**profile))
     assert AvroDeserializer(registry)(ours, context) == profile

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka.partitioner import murmur2
 
@@ -24,6 +24,7 @@ from streams.batching import Message, Messages, RecordBatch, Rows
 from streams.batching.table import RowStore
 from streams.context import StageContext
 from streams.contract.codecs import Codecs
+from streams.contract.records import ProfileSubmitted, WallConfigured
 from streams.contract.topics import Topics
 from streams.operations.verification import RowSet
 from streams.settings import Settings
@@ -48,9 +49,9 @@ class LogRecord(NamedTuple):
 def offline_pipeline() -> StageContext:
     """The pipeline with codecs under ids of our own instead of a registry's."""
     topics = Topics.of(Settings(bootstrap_servers="none", registry_url="none"))
-    names = dict.fromkeys(name for topic in topics.all() for name in topic.records)
+    types = dict.fromkeys(of for topic in topics.all() for of in topic.records)
     return StageContext(
-        topics, Codecs({name: index for index, name in enumerate(names, start=1)}), PARTITIONS
+        topics, Codecs({of: index for index, of in enumerate(types, start=1)}), PARTITIONS
     )
 
 
@@ -114,12 +115,12 @@ class Simulation:
         if heights is None:
             self.send(Message(topic.name, key.encode(), None))
         else:
-            event = {"wall": wall, "profile": profile, "heights": list(heights)}
-            self.send(self.context.message(topic, key, "ProfileSubmitted", event))
+            event = ProfileSubmitted(wall, profile, list(heights))
+            self.send(self.context.message(topic, key, event))
 
     def submit_settings(self, wall: str, mode: str, crews: int | None, material: str) -> None:
-        event = {"wall": wall, "mode": mode, "crews": crews, "material": material}
-        self.send(self.context.message(self.context.topics.walls, wall, "WallConfigured", event))
+        event = WallConfigured(wall, mode, crews, material)
+        self.send(self.context.message(self.context.topics.walls, wall, event))
 
     def lagging(self) -> list[tuple[Task, str]]:
         return [
@@ -207,9 +208,9 @@ class Simulation:
         while self.step():
             pass
 
-    def latest(self, topic: str) -> dict[str, dict[str, object]]:
+    def latest(self, topic: str) -> dict[str, Any]:
         """The rows of a compacted topic, by key."""
-        rows: dict[str, dict[str, object]] = {}
+        rows: dict[str, Any] = {}
         declared = next(t for t in self.context.topics.all() if t.name == topic)
         for partition in range(PARTITIONS):
             for record in self.logs[topic, partition]:
@@ -217,7 +218,7 @@ class Simulation:
                 if record.value is None:
                     rows.pop(key, None)
                 else:
-                    rows[key] = self.context.codecs.decode_any(record.value, *declared.records)[1]
+                    rows[key] = self.context.codecs.decode_any(record.value, *declared.records)
         return rows
 
 
@@ -227,6 +228,6 @@ def published_rows(sim: Simulation) -> RowSet:
     daily = sim.latest(topics.daily.name)
     overview = sim.latest(topics.overview.name)
     return RowSet(
-        {key: (r["ice"], r["cost"], r["cumulative_cost"]) for key, r in daily.items()},
-        {key: (r["sections"], r["days"], r["ice"], r["cost"]) for key, r in overview.items()},
+        {key: (r.ice, r.cost, r.cumulative_cost) for key, r in daily.items()},
+        {key: (r.sections, r.days, r.ice, r.cost) for key, r in overview.items()},
     )

@@ -10,6 +10,7 @@ import pytest
 
 from domain.settings import WallSettings
 from domain.wall import Wall
+from streams.contract.records import DailyUsage
 from streams.operations.verification import expected_rows
 from tests.stages.simulation import Simulation, offline_pipeline, published_rows
 
@@ -76,7 +77,7 @@ def test_a_profiles_rows_go_from_one_complete_version_to_the_next(context):
         for (name, _), log in sim.logs.items():
             for record in log if name == topic else ():
                 if record.value is not None:
-                    row = context.codecs.decode_any(record.value, "DailyUsage")[1]
-                    changes[row["wall"], row["profile"]].append(row["version"])
+                    row = context.codecs.decode_any(record.value, DailyUsage)
+                    changes[row.wall, row.profile].append(row.version)
         for versions in changes.values():
             assert versions == sorted(versions), f"seed {seed}"

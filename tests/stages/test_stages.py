@@ -11,6 +11,15 @@ from streams.agents.overview import add_up
 from streams.agents.planner import plan
 from streams.batching import RecordBatch, Rows
 from streams.batching.table import RowStore
+from streams.contract.records import (
+    BuildSection,
+    ProfileAccepted,
+    ProfilePlanned,
+    ProfileSubmitted,
+    ProfileTotals,
+    SectionsBuilt,
+    SettingsAccepted,
+)
 from tests.stages.simulation import LogRecord, offline_pipeline
 
 
@@ -36,46 +45,42 @@ class Stage:
         return self.work(RecordBatch(self.topic.name, 0, records), rows, self.context)
 
     def sent(self, outcome, topic):
-        names = topic.records
+        types = topic.records
         return [
-            None if m.value is None else self.context.codecs.decode_any(m.value, *names)[1]
+            None if m.value is None else self.context.codecs.decode_any(m.value, *types)
             for m in (*outcome.messages, *outcome.announcements)
             if m.topic == topic.name
         ]
 
 
 def accepted(context, profile, heights, offset, wall="w"):
-    event = {
-        "wall": wall, "profile": profile, "heights": heights,
-        "source_partition": 0, "source_offset": offset,
-    }  # fmt: skip
-    return wall.encode(), context.codecs.encode("ProfileAccepted", event)
+    event = ProfileAccepted(wall, profile, heights, source_partition=0, source_offset=offset)
+    return wall.encode(), context.codecs.encode(event)
 
 
 def pool(context, crews, offset):
-    event = {
-        "wall": "w", "mode": "crew-pool", "crews": crews, "material": "ice",
-        "source_partition": 1, "source_offset": offset,
-    }  # fmt: skip
-    return b"w", context.codecs.encode("SettingsAccepted", event)
+    event = SettingsAccepted(
+        "w", "crew-pool", crews, "ice", source_partition=1, source_offset=offset
+    )
+    return b"w", context.codecs.encode(event)
 
 
 def planned_versions(stage, outcome):
     plans = stage.sent(outcome, stage.context.topics.progress)
-    return {planned["profile"]: planned["version"] for planned in plans}
+    return {planned.profile: planned.version for planned in plans}
 
 
 def test_a_record_without_a_key_is_a_dead_letter_with_its_bytes(context):
     intake = Stage(accept, context.topics.profiles, context)
     (letter,) = intake.sent(intake((None, b"\x01bytes")), context.topics.dead_letters)
-    assert (letter["key"], letter["value"]) == (None, b"\x01bytes")
-    assert "has no key" in letter["reason"]
+    assert (letter.key, letter.value) == (None, b"\x01bytes")
+    assert "has no key" in letter.reason
 
 
 def test_intake_is_idempotent_a_duplicate_is_not_accepted_again(context):
     intake = Stage(accept, context.topics.profiles, context)
-    event = {"wall": "w", "profile": 1, "heights": [1]}
-    record = (b"w/1", context.codecs.encode("ProfileSubmitted", event))
+    event = ProfileSubmitted("w", 1, [1])
+    record = (b"w/1", context.codecs.encode(event))
     assert len(intake(record).messages) == 1
     intake.offset = 0
     assert list(intake(record).messages) == []
@@ -83,19 +88,19 @@ def test_intake_is_idempotent_a_duplicate_is_not_accepted_again(context):
 
 def test_a_tombstone_for_an_unknown_profile_is_a_dead_letter(context):
     intake = Stage(accept, context.topics.profiles, context)
-    event = {"wall": "w", "profile": 1, "heights": [1]}
-    intake((b"w/1", context.codecs.encode("ProfileSubmitted", event)), (b"w/1", None))
+    event = ProfileSubmitted("w", 1, [1])
+    intake((b"w/1", context.codecs.encode(event)), (b"w/1", None))
     outcome = intake((b"w/1", None), (b"w/2", None))
     letters = intake.sent(outcome, context.topics.dead_letters)
-    assert [letter["key"] for letter in letters] == [b"w/1", b"w/2"]
-    assert all("which is not there" in letter["reason"] for letter in letters)
+    assert [letter.key for letter in letters] == [b"w/1", b"w/2"]
+    assert all("which is not there" in letter.reason for letter in letters)
     assert intake.sent(outcome, context.topics.accepted) == []
 
 
 def test_a_bad_record_is_a_dead_letter_also_when_a_later_one_of_its_key_was_accepted(context):
     intake = Stage(accept, context.topics.profiles, context)
-    event = {"wall": "w", "profile": 1, "heights": [1]}
-    records = [(b"w/1", b"bad"), (b"w/1", context.codecs.encode("ProfileSubmitted", event))]
+    event = ProfileSubmitted("w", 1, [1])
+    records = [(b"w/1", b"bad"), (b"w/1", context.codecs.encode(event))]
     assert len(intake.sent(intake(*records), context.topics.dead_letters)) == 1
     intake.offset = 0
     assert len(intake.sent(intake(*records), context.topics.dead_letters)) == 1
@@ -141,15 +146,13 @@ def test_the_planner_is_idempotent_a_duplicate_profile_sends_nothing(context):
 def test_crews_report_a_batch_once_per_profile_and_each_section_to_the_audit(context):
     crews = Stage(build, context.topics.build_commands, context)
     orders = [
-        {
-            "wall": "w", "profile": profile, "section": section, "crew": "1", "version": 7,
-            "first_day": 1, "days": 2, "relieves": False,
-        }
-        for profile in (1, 2) for section in (1, 2, 3)
-    ]  # fmt: skip
-    outcome = crews(*((b"w/1", context.codecs.encode("BuildSection", o)) for o in orders))
+        BuildSection("w", profile, 7, section, crew="1", first_day=1, days=2, relieves=False)
+        for profile in (1, 2)
+        for section in (1, 2, 3)
+    ]
+    outcome = crews(*((b"w/1", context.codecs.encode(o)) for o in orders))
     reports = crews.sent(outcome, context.topics.progress)
-    assert [(r["profile"], r["sections"]) for r in reports] == [(1, [1, 2, 3]), (2, [1, 2, 3])]
+    assert [(r.profile, r.sections) for r in reports] == [(1, [1, 2, 3]), (2, [1, 2, 3])]
     assert len(crews.sent(outcome, context.topics.events)) == 6
 
 
@@ -157,16 +160,16 @@ def test_totals_of_an_earlier_plan_do_not_replace_those_of_a_later_one(context):
     overview = Stage(add_up, context.topics.totals, context)
 
     def totals(version, state, ice):
-        event = {
-            "wall": "w", "profile": 1, "version": version, "state": state, "withdrawn": False,
-            "mode": "crew-per-section", "crews": None, "material": "ice", "sections": 1,
-            "days": 1, "ice": ice, "cost": 0, "step_days": [1], "steps": [1],
-        }  # fmt: skip
-        return b"w", context.codecs.encode("ProfileTotals", event)
+        event = ProfileTotals(
+            wall="w", profile=1, version=version, state=state, withdrawn=False,
+            mode="crew-per-section", crews=None, material="ice", sections=1, days=1, ice=ice,
+            cost=0, step_days=[1], steps=[1],
+        )  # fmt: skip
+        return b"w", context.codecs.encode(event)
 
     complete = totals(2, "COMPLETE", 195)
     outcome = overview(complete, totals(2, "BUILDING", 7), totals(1, "COMPLETE", 9))
-    assert [o["ice"] for o in overview.sent(outcome, context.topics.overview)] == [195]
+    assert [o.ice for o in overview.sent(outcome, context.topics.overview)] == [195]
 
 
 class TestLedger:
@@ -175,26 +178,22 @@ class TestLedger:
         return Stage(account, context.topics.progress, context)
 
     def planned(self, context, version, unfinished, *, withdrawn=False):
-        event = {
-            "wall": "w", "profile": 1, "version": version, "mode": "crew-per-section",
-            "crews": None, "material": "ice", "sections": unfinished, "unfinished": unfinished,
-            "withdrawn": withdrawn,
-        }  # fmt: skip
-        return b"w/1", context.codecs.encode("ProfilePlanned", event)
+        event = ProfilePlanned(
+            "w", 1, version, mode="crew-per-section", crews=None, material="ice",
+            sections=unfinished, unfinished=unfinished, withdrawn=withdrawn,
+        )  # fmt: skip
+        return b"w/1", context.codecs.encode(event)
 
     def built(self, context, version, sections, days):
-        event = {
-            "wall": "w", "profile": 1, "version": version, "sections": sections,
-            "first_days": [1] * len(sections), "days": days,
-        }  # fmt: skip
-        return b"w/1", context.codecs.encode("SectionsBuilt", event)
+        event = SectionsBuilt("w", 1, version, sections, [1] * len(sections), days)
+        return b"w/1", context.codecs.encode(event)
 
     def test_nothing_is_published_before_the_last_section(self, ledger, context):
         outcome = ledger(self.planned(context, 1, 2), self.built(context, 1, [1], [2]))
         assert ledger.sent(outcome, context.topics.daily) == []
         outcome = ledger(self.built(context, 1, [2], [3]))
         rows = ledger.sent(outcome, context.topics.daily)
-        assert [(row["day"], row["ice"]) for row in rows] == [(1, 390), (2, 390), (3, 195)]
+        assert [(row.day, row.ice) for row in rows] == [(1, 390), (2, 390), (3, 195)]
 
     def test_the_ledger_is_idempotent_a_duplicate_report_counts_once(self, ledger, context):
         again = self.built(context, 1, [1], [2])

@@ -9,6 +9,7 @@ from streams.client import client as client_module
 from streams.client.client import Client
 from streams.client.kafka import ClientError
 from streams.contract.codecs import Codecs
+from streams.contract.records import ProfileOverview, ProfileSubmitted, WallOverview
 from streams.contract.topics import Topics
 from streams.settings import Settings
 from tests.unit.overview_rows import ONE, OTHER, published
@@ -53,8 +54,8 @@ def client_of(monkeypatch):
         client = object.__new__(Client)
         client.settings = Settings(bootstrap_servers="x", registry_url="x")
         client.topics = Topics.of(client.settings)
-        names = sorted({name for topic in client.topics.all() for name in topic.records})
-        client.codecs = Codecs({name: number for number, name in enumerate(names, start=1)})
+        types = dict.fromkeys(of for topic in client.topics.all() for of in topic.records)
+        client.codecs = Codecs({of: number for number, of in enumerate(types, start=1)})
         client._resolved = set()
         return client
 
@@ -63,7 +64,7 @@ def client_of(monkeypatch):
 
 def rows_of(client: Client, *walls: Wall) -> list[tuple[str, bytes | None]]:
     return [
-        (key, client.codecs.encode("ProfileOverview" if "/" in key else "WallOverview", found))
+        (key, client.codecs.encode((ProfileOverview if "/" in key else WallOverview)(**found)))
         for wall in walls
         for key, found in published(wall).items()
     ]
@@ -87,8 +88,7 @@ def test_a_bad_record_over_an_accepted_profile_does_not_hide_it_from_withdrawal(
     codecs = client_of([]).codecs
 
     def profile(number: int, *heights: int) -> bytes:
-        fields = {"wall": "w", "profile": number, "heights": list(heights)}
-        return codecs.encode("ProfileSubmitted", fields)
+        return codecs.encode(ProfileSubmitted("w", number, list(heights)))
 
     accepted_then_bad = [("w/3", profile(3, 1)), ("w/3", b"junk"), ("w/3", profile(3, 31))]
     withdrawn = [("w/4", profile(4, 1)), ("w/4", b"junk"), ("w/4", None)]

@@ -1,0 +1,395 @@
+"""The records on the topics: one class per schema, with the fields of `schemas/<name>.avsc`.
+
+The schemas are the source: they say what each field means and in which unit. A test holds each
+class to the fields of its schema. Records are values: whoever changes one makes a new one, so a
+decoded row that is kept from batch to batch is always the row that was written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+from domain.daily import SectionsAtWork, curve_of
+
+PlanState: TypeAlias = Literal["BUILDING", "COMPLETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class WallConfigured:
+    """The settings of a wall, as submitted."""
+
+    wall: str
+    mode: str | None
+    crews: int | None
+    material: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSubmitted:
+    """A profile, as submitted."""
+
+    wall: str
+    profile: int
+    heights: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsAccepted:
+    """The settings of a wall, found valid."""
+
+    wall: str
+    mode: str
+    crews: int | None
+    material: str
+    source_partition: int
+    source_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileAccepted:
+    """A profile, found valid; without heights, its withdrawal."""
+
+    wall: str
+    profile: int
+    heights: bytes | None
+    source_partition: int
+    source_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSection:
+    """An order to a crew; batches of them are read and written in columns."""
+
+    wall: str
+    profile: int
+    version: int
+    section: int
+    crew: str
+    first_day: int
+    days: int
+    relieves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RelieveCrew:
+    """An order to a crew of a pool that has no section left."""
+
+    wall: str
+    crew: str
+    version: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilePlanned:
+    """A new plan of a profile, or its withdrawal."""
+
+    wall: str
+    profile: int
+    version: int
+    mode: str
+    crews: int | None
+    material: str
+    sections: int
+    unfinished: int
+    withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SectionsBuilt:
+    """Sections of a profile that crews built; the three lists run side by side."""
+
+    wall: str
+    profile: int
+    version: int
+    sections: list[int]
+    first_days: list[int]
+    days: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class SectionCompleted:
+    """Audit of one section; batches of them are written in columns."""
+
+    wall: str
+    profile: int
+    version: int
+    section: int
+    crew: str
+    day: int
+    crew_relieved_on: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CrewRelieved:
+    """Audit of a crew of a pool."""
+
+    wall: str
+    crew: str
+    version: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReplaced:
+    """Audit: the rows of a profile change over to a newer plan."""
+
+    wall: str
+    profile: int
+    old_version: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileCompleted:
+    """Audit: all sections of a profile are built."""
+
+    wall: str
+    profile: int
+    version: int
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileWithdrawn:
+    """Audit: a profile and its rows were withdrawn."""
+
+    wall: str
+    profile: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class DailyUsage:
+    """What a profile used on one day; batches of them are written in columns."""
+
+    wall: str
+    profile: int
+    version: int
+    day: int
+    ice: int
+    cost: int
+    cumulative_cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileTotals:
+    """The totals and the curve of a profile; also its row in the overview's table."""
+
+    wall: str
+    profile: int
+    version: int
+    state: PlanState
+    withdrawn: bool
+    mode: str
+    crews: int | None
+    material: str
+    sections: int
+    days: int
+    ice: int
+    cost: int
+    step_days: list[int]
+    steps: list[int]
+
+    @property
+    def curve(self) -> SectionsAtWork:
+        """How many sections are at work each day."""
+        return SectionsAtWork(tuple(zip(self.step_days, self.steps, strict=True)))
+
+    def is_older_than(self, other: ProfileTotals) -> bool:
+        """Whether the other replaces these: a complete plan is later than its announcement."""
+        return (self.version, self.state == "COMPLETE") < (
+            other.version, other.state == "COMPLETE",
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileOverview:
+    """The totals of a profile, as published."""
+
+    wall: str
+    profile: int
+    version: int
+    state: PlanState
+    sections: int
+    days: int
+    ice: int
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class WallOverview:
+    """The totals of a wall, as published."""
+
+    wall: str
+    state: PlanState
+    mode: str
+    crews: int | None
+    material: str
+    profiles: int
+    sections: int
+    days: int
+    ice: int
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header of a dead letter's original record."""
+
+    name: str
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not be processed, and why."""
+
+    reason: str
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[Header]
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSwitched:
+    """The application version that publishes from here on."""
+
+    version: int
+    previous: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeRow:
+    """The last event accepted for a key of an input topic."""
+
+    offset: int
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerRow:
+    """A profile as last accepted, or the settings of a wall."""
+
+    changed_at: int
+    source_partition: int
+    source_offset: int
+    heights: bytes | None
+    mode: str | None
+    crews: int | None
+    material: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CrewRow:
+    """The last order that a crew was given; written in columns."""
+
+    version: int
+    profile: int
+    section: int
+    busy_until: int
+    relieved_on: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the ledger keeps of a `ProfilePlanned`."""
+
+    mode: str
+    crews: int | None
+    material: str
+    sections: int
+    unfinished: int
+    withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """The published plan of a profile, and the one that is being built; the default has neither."""
+
+    published: int = -1
+    material: str | None = None
+    sections: int = 0
+    step_days: list[int] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+    building: int = -1
+    planned: Plan | None = None
+    built_sections: list[int] = field(default_factory=list)
+    built_first_days: list[int] = field(default_factory=list)
+    built_days: list[int] = field(default_factory=list)
+
+    @property
+    def is_building(self) -> bool:
+        """Whether a plan is being built that is newer than the published one."""
+        return self.building > self.published
+
+    @property
+    def completed_plan(self) -> Plan | None:
+        """The plan being built, if all of its sections are; None if not."""
+        if self.planned is None or len(self.built_sections) != self.planned.unfinished:
+            return None
+        return self.planned
+
+    @property
+    def published_curve(self) -> SectionsAtWork:
+        """How many sections are at work each day, in the published plan."""
+        return SectionsAtWork(tuple(zip(self.step_days, self.steps, strict=True)))
+
+    @property
+    def built_curve(self) -> SectionsAtWork:
+        """How many sections are at work each day, as far as the plan being built is built."""
+        return curve_of(zip(self.built_first_days, self.built_days, strict=True))
+
+    def apply(self, event: ProfilePlanned | SectionsBuilt) -> LedgerRow:
+        """The row after an event; the very same row if the event changes nothing.
+
+        Events may come in any order and more than once.
+        """
+        version = event.version
+        if version <= self.published or version < self.building:
+            return self  # of a plan that is published or was replaced
+        row = self
+        if version > self.building:
+            row = LedgerRow(
+                self.published, self.material, self.sections, self.step_days, self.steps, version
+            )
+        if isinstance(event, SectionsBuilt):
+            return row._built(event)
+        plan = Plan(
+            event.mode, event.crews, event.material, event.sections, event.unfinished,
+            event.withdrawn,
+        )  # fmt: skip
+        return replace(row, planned=plan)
+
+    def publish(self, curve: SectionsAtWork) -> LedgerRow:
+        """The row once the plan being built, whose curve this is, is the published one."""
+        plan = self.planned
+        return LedgerRow(
+            published=self.building,
+            material=plan.material if plan else None,
+            sections=plan.sections if plan else 0,
+            step_days=[day for day, _ in curve.steps],
+            steps=[change for _, change in curve.steps],
+            building=self.building,
+        )
+
+    def _built(self, event: SectionsBuilt) -> LedgerRow:
+        sections, first_days, days = (
+            self.built_sections.copy(), self.built_first_days.copy(), self.built_days.copy(),
+        )  # fmt: skip
+        seen = set(sections)
+        for section, first_day, worked in zip(
+            event.sections, event.first_days, event.days, strict=True
+        ):
+            if section not in seen:
+                seen.add(section)
+                sections.append(section)
+                first_days.append(first_day)
+                days.append(worked)
+        return replace(self, built_sections=sections, built_first_days=first_days, built_days=days)

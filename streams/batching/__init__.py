@@ -1,18 +1,20 @@
 """Record-batch delivery for Faust: the records of one fetch and partition as one event.
 
 Faust hands an agent one record at a time, and its event loop then costs more than Kafka, Avro
-and the agent together. This library, which knows Faust and Kafka and nothing of walls, hands
-over what one fetch brought for a partition as one `RecordBatch`, and gives each batch the life
-that keeps a stream correct under kill -9:
+and the agent together. This library knows Faust and Kafka, but nothing of walls. It hands over
+all records that one fetch returns for a partition as one `RecordBatch`, and takes each batch
+through five steps, which keep a stream correct under kill -9:
 
-1. the stage, a plain function, reads the batch and its table rows, and returns an `Outcome`:
-   the messages to send, and the rows to write;
-2. the messages are sent and acknowledged by the broker, phase by phase;
-3. only then are the rows written to the table's changelog, and acknowledged: a row that can be
-   recovered never speaks of a message that may be lost;
-4. only then is the batch acknowledged, so that its offset may be committed.
+1. compute: the stage, a plain function, reads the batch and its table rows, and returns an
+   `Outcome`, the messages to send; it writes rows with `Rows.put`;
+2. send: the messages are sent and acknowledged by the broker, then the announcements of them;
+3. changelog: only then are the rows sent to the table's changelog and acknowledged, so that a
+   recovered row never refers to a message that was lost;
+4. acknowledge: only then is the batch acknowledged, so that its offset may be committed;
+5. save: only after that commit may the rows be saved to disk, so that the disk is never ahead of
+   what the group has committed.
 
-While a batch waits for the broker, the next ones are computed: see `Output`.
+While a batch waits for the broker, the next ones are computed: see `BatchProducer`.
 """
 
 from streams.batching.app import BatchApp

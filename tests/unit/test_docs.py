@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from pathlib import Path
 
+from streams.batching import BatchApp
 from streams.cli import app
 from streams.contract.topics import Topics
 from streams.settings import Settings
@@ -32,3 +34,15 @@ def test_every_field_of_every_schema_has_a_doc():
         assert schema["name"] == path.stem
         assert schema["doc"]
         assert all(field.get("doc") for field in schema["fields"]), path.name
+
+
+def test_the_example_of_the_batching_library_is_an_app_with_an_agent_and_a_table(monkeypatch):
+    monkeypatch.setattr(BatchApp, "main", lambda _: None)
+    text = (ROOT / "streams/batching/README.md").read_text()
+    example = text[text.index("    from streams.batching") : text.index("Save it as")]
+    names: dict[str, object] = {}
+    exec(textwrap.dedent(example), names)  # noqa: S102 - our own text
+    app = names["app"]
+    assert isinstance(app, BatchApp)
+    assert list(app.tables) == ["counts"]
+    assert [name.rpartition(".")[2] for name in app.agents] == ["count"]

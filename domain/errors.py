@@ -7,6 +7,10 @@ class InvalidWall(ValueError):
     """Something about a wall is wrong; the message says what, where, and what is right."""
 
 
+class ClockConflict(ValueError):
+    """What was asked of a clock does not fit what it is; the message says why."""
+
+
 def quoted(value: object) -> str:
     """A wrong value as messages quote it: short, and in ASCII without control characters."""
     # An integer of thousands of digits refuses to become a string.

@@ -22,5 +22,17 @@ MAX_CREWS = 1_000_000
 DEFAULT_WALL = "default"
 """The wall that is meant where none is named."""
 
-WALL_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-"""What a wall id looks like, as a whole."""
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+"""What the id of a wall, or of a run of its clock, looks like, as a whole."""
+
+MIN_MS_PER_DAY = 50
+"""Shortest day of a clock, in milliseconds: a person sees no shorter one."""
+
+MAX_MS_PER_DAY = 86_400_000
+"""Longest day of a clock, in milliseconds: a day in a day."""
+
+MAX_DAY = 1_000_000
+"""Last day of a clock: 2,700 years. All days that are due may have to be told at once."""
+
+MAX_CLOCK_SKEW_MS = 5 * 60 * 1000
+"""How far a clock's time may be from its record's timestamp, in milliseconds."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from domain.errors import InvalidWall, quoted
-from domain.rules import FULL_HEIGHT_FT, MAX_PROFILE, MAX_SECTIONS, WALL_ID
+from domain.rules import FULL_HEIGHT_FT, MAX_PROFILE, MAX_SECTIONS, NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ def checked_wall_id(wall: str) -> str:
     Raises:
         InvalidWall: It is not 1 to 64 of `A-Z a-z 0-9 . _ -`.
     """
-    if not WALL_ID.fullmatch(wall):
+    if not NAME.fullmatch(wall):
         raise InvalidWall(f"wall id {wall[:80]!r} is not 1 to 64 of A-Z a-z 0-9 . _ -")
     return wall
 

@@ -69,6 +69,14 @@ class Settings(BaseSettings):
     )
     web_host: str = Field(default="127.0.0.1", description="Interface that the web views listen on")
     web_port: int = Field(default=6066, ge=1, le=65535, description="Port of the web views")
+    page_host: str = Field(
+        default="127.0.0.1", description="Interface that the page and its API bind to"
+    )
+    page_port: int = Field(default=6060, ge=1, le=65535, description="Port of the page")
+    page_names: str = Field(
+        default="", description="More names that the page is reached by, as host,host; addresses, "
+        "localhost and this machine's name are always good",
+    )  # fmt: skip
     api_token: SecretStr | None = Field(
         default=None,
         min_length=8,

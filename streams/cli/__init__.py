@@ -17,7 +17,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from domain.errors import InvalidWall
 from streams.batching import StoreInUse
-from streams.cli import read, rebuild, replay, stack, submit, topics, worker
+from streams.cli import read, rebuild, replay, stack, submit, topics, web, worker
 from streams.cli.display import printable
 from streams.cli.settings import InvalidSettings, MissingBroker
 from streams.client.kafka import ClientError
@@ -65,7 +65,7 @@ def _options(
     pass
 
 
-for group in (stack, worker, submit, read, topics, replay, rebuild):
+for group in (stack, worker, web, submit, read, topics, replay, rebuild):
     group.register(app)
 
 

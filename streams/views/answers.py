@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from domain.materials import material_named
-from streams.contract.topics import partition_of
 
 if TYPE_CHECKING:
-    from streams.batching import BatchTable
-    from streams.contract.codecs import Codec
+    from collections.abc import Iterable
+
     from streams.contract.records import ProfileTotals
 
 
@@ -20,16 +19,12 @@ class NotThere(LookupError):
 class WallAnswers:
     """What is known of one wall. Amounts are in cubic yards and gold dragons."""
 
-    def __init__(
-        self, wall: str, table: BatchTable, codec: Codec[ProfileTotals], partitions: int
-    ) -> None:
-        """Read the wall's rows.
+    def __init__(self, wall: str, totals: Iterable[ProfileTotals]) -> None:
+        """Take the rows of the wall's profiles, withdrawn ones included.
 
         Raises:
             NotThere: The wall has no profile.
         """
-        rows = table.rows(partition_of(wall, partitions)).scan(wall.encode())
-        totals = [codec.decode(value) for _, value in rows]
         self.wall = wall
         self.profiles = {t.profile: t for t in totals if not t.withdrawn}
         if not self.profiles:

@@ -57,7 +57,8 @@ def register(app: BatchApp, table: BatchTable, context: StageContext, settings: 
             return _problem(view, 503, f"{reason}; ask again in a moment")
         try:
             codec = context.codecs.of(ProfileTotals)
-            return _json(view, question(WallAnswers(wall, table, codec, settings.partitions)))
+            rows = table.rows(partition).scan(wall.encode())
+            return _json(view, question(WallAnswers(wall, (codec.decode(r) for _, r in rows))))
         except NotThere as error:
             return _problem(view, 404, str(error))
 

@@ -1,0 +1,141 @@
+"""Builds the web process from the settings, and runs it."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from streams.web import (
+    exercise,
+    health,
+    page,
+    pending,
+    pictures,
+    problems,
+    profiles,
+    timeline,
+    walls,
+)
+from streams.web.guard import Guard
+from streams.web.models import Problem
+from streams.web.state import Web
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from starlette.types import ASGIApp
+
+    from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# A stream that is open when the process is told to end is closed at once; what else is being
+# answered has so long, in seconds.
+LAST_ANSWERS_S = 3
+BROKEN = 70
+
+DESCRIPTION = """\
+Walls of ice, built by crews and accounted for by a stream-processing pipeline. Amounts are whole
+numbers: ice in cubic yards, cost in gold dragons. What is shown is a replica of the pipeline's
+compacted topics: every answer says in `Thewall-Age` how old it is at most, in seconds. Whatever is
+refused is answered with problem details (RFC 9457).
+"""
+
+
+def create_app(settings: Settings, on_failure: Callable[[BaseException], None]) -> FastAPI:
+    """Make the app.
+
+    Args:
+        settings: Where the broker and the registry are, and by which names the page is reached.
+        on_failure: Called if the replica can't be kept up to date.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        web = Web(settings, on_failure)
+        app.state.web = web
+        await web.start()
+        yield
+        await web.stop()
+
+    app = FastAPI(
+        title="The Wall",
+        version=version("the-wall"),
+        description=DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    problems.register(app)
+    for group in (exercise, walls, profiles, timeline, pictures, pending, health):
+        app.include_router(group.router)
+    page.register(app)
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
+    return app
+
+
+def guarded(app: FastAPI, settings: Settings) -> ASGIApp:
+    """The app as it is served: behind the checks that every request has to pass."""
+
+    def age_s() -> float | None:
+        web: Web | None = getattr(app.state, "web", None)
+        return web.following.age_s if web is not None else None
+
+    return Guard(app, settings, age_s)
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI description, with our problems instead of the framework's."""
+    if app.openapi_schema is None:
+        found = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+        )
+        schemas = found["components"]["schemas"]
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= problem.pop("$defs") | {"Problem": problem}
+        for operations in found["paths"].values():
+            for operation in operations.values():
+                answer = operation["responses"].get("422", {}).get("content", {})
+                if "HTTPValidationError" in str(answer.get("application/json")):
+                    del operation["responses"]["422"]
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def run_web(settings: Settings) -> int:
+    """Serve the page and the API until told to stop; the process's exit status."""
+    failed = False
+
+    def on_failure(error: BaseException) -> None:
+        nonlocal failed
+        log.error("the replica can't go on", exc_info=error)
+        failed = True
+        server.should_exit = True
+
+    app = create_app(settings, on_failure)
+    config = uvicorn.Config(
+        guarded(app, settings),
+        host=settings.page_host,
+        port=settings.page_port,
+        loop="uvloop",
+        lifespan="on",
+        log_level=settings.log_level.lower(),
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=LAST_ANSWERS_S,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    return BROKEN if failed else 0

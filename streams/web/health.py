@@ -1,0 +1,45 @@
+"""Whether the process is well, and whether it shows anything yet."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from streams.web.models import Health, Ready
+from streams.web.problems import documented
+from streams.web.state import Here
+
+router = APIRouter(tags=["operations"])
+UNLISTED: dict[str, Any] = {"include_in_schema": False}
+
+
+@router.get("/health", **UNLISTED)
+@router.get("/health/")
+async def health() -> Health:
+    """Whether the process answers at all."""
+    return Health(status="ok")
+
+
+@router.get("/ready", **UNLISTED)
+@router.get("/ready/", responses=documented(503))
+async def ready(web: Here) -> Ready:
+    """Whether it has read its topics to the ends as they were when it began, and may answer."""
+    generation = web.generation
+    return Ready(
+        ready=True,
+        version=generation.settings.version,
+        age_s=round(web.following.age_s or 0.0, 3),
+    )
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def metrics() -> Response:
+    """Metrics in Prometheus' text format."""
+    return Response(await asyncio.to_thread(generate_latest), media_type=CONTENT_TYPE_LATEST)

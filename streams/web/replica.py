@@ -1,0 +1,207 @@
+"""The replica: the rows of the compacted topics in memory, wall by wall.
+
+Rows are folded on the event loop, so that an answer never sees half of a batch. The replica holds
+what the stages' changelogs hold and nothing else: it is right when it has read them to their ends,
+whatever the workers do meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from domain.settings import WallSettings
+from streams.views.answers import NotThere
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from streams.contract.records import PlannerRow, ProfileOverview, ProfileTotals
+
+R = TypeVar("R")
+
+DEFAULTS = WallSettings()
+SETTINGS = 0
+"""Stands for a wall's settings where a profile number is expected."""
+
+
+class Source(NamedTuple):
+    """Where a row stands on its topic."""
+
+    partition: int
+    offset: int
+
+
+class Change(NamedTuple):
+    """A record as the follower read it.
+
+    Attributes:
+        kind: Which of the replica's tables it is of: `plans`, `totals`, `published`, `submitted`.
+        key: Its key, as text.
+        source: Where it stands on its topic.
+        row: The decoded record; None for a tombstone.
+        mark: A hash of key and value.
+    """
+
+    kind: str
+    key: str
+    source: Source
+    row: Any
+    mark: int
+
+
+def mark_of(key: bytes, value: bytes) -> int:
+    """64 bits that differ if key or value do."""
+    return int.from_bytes(blake2b(key + b"\0" + value, digest_size=8).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Generic[R]):
+    """A row of a table."""
+
+    record: R
+    source: Source
+    mark: int
+
+
+class Table(dict[int, Row[R]], Generic[R]):
+    """Rows of one wall by profile number, and a mark of all of them together.
+
+    Equal rows have equal marks, in any process and whatever order they came in.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mark = 0
+
+    def replace(self, profile: int, row: Row[R] | None) -> None:
+        """Set a row, or remove it."""
+        before = self.pop(profile, None)
+        if before is not None:
+            self.mark ^= before.mark
+        if row is not None:
+            self[profile] = row
+            self.mark ^= row.mark
+
+
+@dataclass(slots=True)
+class WallRows:
+    """All rows of one wall.
+
+    Attributes:
+        wall: The wall's id.
+        plans: Profiles as last accepted, and the wall's settings under SETTINGS: the planner's.
+        totals: Totals and curves: the overview's. Of a withdrawn profile they say so.
+        published: Totals as they are on `wall.overview`; they name the version of the amounts.
+        submitted: Of what is on the input topics, whether it is a value that can be accepted.
+    """
+
+    wall: str
+    plans: Table[PlannerRow] = field(default_factory=Table)
+    totals: Table[ProfileTotals] = field(default_factory=Table)
+    published: Table[ProfileOverview] = field(default_factory=Table)
+    submitted: Table[bool] = field(default_factory=Table)
+
+    @property
+    def settings(self) -> WallSettings:
+        """The settings as last accepted, or the defaults."""
+        row = self.plans.get(SETTINGS)
+        if row is None:
+            return DEFAULTS
+        found = row.record
+        return WallSettings(
+            found.mode or DEFAULTS.mode, found.crews, found.material or DEFAULTS.material
+        )
+
+    @property
+    def heights(self) -> dict[int, bytes]:
+        """Starting heights in feet, one byte a section, of the profiles as last accepted."""
+        return {
+            number: row.record.heights
+            for number, row in sorted(self.plans.items())
+            if number != SETTINGS and row.record.heights is not None
+        }
+
+    @property
+    def live_totals(self) -> list[ProfileTotals]:
+        """The totals of the profiles that are not withdrawn, in number order."""
+        rows = (row.record for _, row in sorted(self.totals.items()))
+        return [record for record in rows if not record.withdrawn]
+
+    @property
+    def profiles(self) -> list[int]:
+        """The profiles there are: those with totals, and those that are accepted."""
+        numbers = {totals.profile for totals in self.live_totals} | self.heights.keys()
+        return sorted(numbers)
+
+    @property
+    def version(self) -> int:
+        """The version of the wall's plan as last accepted; -1 if there is none."""
+        return max((row.record.changed_at for row in self.plans.values()), default=-1)
+
+    def is_complete(self, profile: int) -> bool:
+        """Whether a profile's amounts are those of the plan as last accepted."""
+        totals, plan = self.totals.get(profile), self.plans.get(profile)
+        if totals is None or totals.record.state != "COMPLETE":
+            return False
+        settings = self.plans.get(SETTINGS)
+        due = max(
+            plan.record.changed_at if plan else -1, settings.record.changed_at if settings else -1
+        )
+        return bool(totals.record.version >= due)
+
+    @property
+    def tag(self) -> str:
+        """Changes with any row that an answer is made of; equal in all processes."""
+        return f"{self.plans.mark ^ self.totals.mark ^ self.published.mark:016x}"
+
+
+class Replica:
+    """All walls, as far as the topics were read."""
+
+    def __init__(self) -> None:
+        self.walls: dict[str, WallRows] = {}
+
+    def fold(self, changes: Iterable[Change]) -> dict[str, set[int]]:
+        """Take in records in the order of their partitions.
+
+        Returns:
+            The profiles that changed, by wall; SETTINGS stands for a wall's settings.
+        """
+        touched: dict[str, set[int]] = {}
+        for kind, key, source, record, mark in changes:
+            wall, profile = split_key(key)
+            rows = self.walls.get(wall)
+            if rows is None:
+                rows = self.walls[wall] = WallRows(wall)
+            table: Table[Any] = getattr(rows, kind)
+            table.replace(profile, None if record is None else Row(record, source, mark))
+            touched.setdefault(wall, set()).add(profile)
+        return touched
+
+    def wall(self, wall: str) -> WallRows:
+        """The rows of a wall.
+
+        Raises:
+            NotThere: It has no profile.
+        """
+        rows = self.walls.get(wall)
+        if rows is None or not rows.profiles:
+            raise NotThere(f"there is no wall {wall}; submit one first")
+        return rows
+
+    def live_walls(self) -> Iterator[WallRows]:
+        """The walls that have a profile, in the order of their ids."""
+        for _, rows in sorted(self.walls.items()):
+            if rows.profiles:
+                yield rows
+
+
+def split_key(key: str) -> tuple[str, int]:
+    """Wall and profile of a key that is a wall id, or wall id/profile."""
+    wall, slash, number = key.rpartition("/")
+    # One spelling a number: 01 is not 1.
+    if slash and number.isascii() and number.isdecimal() and not number.startswith("0"):
+        return wall, int(number[:10])
+    return key, SETTINGS

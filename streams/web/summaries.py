@@ -1,0 +1,71 @@
+"""Totals of walls and profiles, from the replica's rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from streams.web.models import ProfileSummary, WallSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from streams.web.replica import WallRows
+
+NOT_YET = -1
+
+
+def _state(complete: bool) -> Literal["BUILDING", "COMPLETE"]:
+    return "COMPLETE" if complete else "BUILDING"
+
+
+def wall_summary(rows: WallRows) -> WallSummary:
+    """The totals of a wall that has profiles."""
+    totals = rows.live_totals
+    known = {record.profile for record in totals}
+    heights = rows.heights
+    first_time = {number: heights[number] for number in heights.keys() - known}
+    settings = rows.settings
+    complete = not first_time and all(map(rows.is_complete, rows.totals))
+    return WallSummary(
+        wall=rows.wall,
+        state=_state(complete),
+        version=rows.version,
+        mode=settings.mode,
+        crews=settings.crews,
+        material=settings.material,
+        profile_count=len(totals) + len(first_time),
+        sections=sum(record.sections for record in totals) + sum(map(len, first_time.values())),
+        days=max((record.days for record in totals), default=0),
+        ice=sum(record.ice for record in totals),
+        cost=sum(record.cost for record in totals),
+    )
+
+
+def profile_summaries(rows: WallRows, profiles: Iterable[int]) -> list[ProfileSummary]:
+    """The totals of profiles that the wall has."""
+    return [profile_summary(rows, number) for number in profiles]
+
+
+def profile_summary(rows: WallRows, profile: int) -> ProfileSummary:
+    """The totals of a profile that the wall has."""
+    row = rows.totals.get(profile)
+    if row is None or row.record.withdrawn:
+        heights = rows.plans[profile].record.heights or b""
+        return ProfileSummary(
+            profile=profile, state="BUILDING", version=NOT_YET, sections=len(heights), days=0,
+            ice=0, cost=0,
+        )  # fmt: skip
+    totals, published = row.record, rows.published.get(profile)
+    version = totals.version
+    if totals.state != "COMPLETE":
+        # Its totals name the plan that is being built; the amounts are of the one before.
+        version = published.record.version if published else NOT_YET
+    return ProfileSummary(
+        profile=profile,
+        state=_state(rows.is_complete(profile)),
+        version=version,
+        sections=totals.sections,
+        days=totals.days,
+        ice=totals.ice,
+        cost=totals.cost,
+    )

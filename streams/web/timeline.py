@@ -1,0 +1,194 @@
+"""What was used day by day."""
+
+from __future__ import annotations
+
+import io
+import json
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.responses import StreamingResponse
+
+from domain.materials import material_named
+from domain.rules import FEET_PER_DAY
+from streams.views.answers import NotThere
+from streams.web.caching import unchanged
+from streams.web.models import DayRow, Run, Timeline, WallId
+from streams.web.problems import Refusal, documented
+from streams.web.state import Here
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from streams.contract.records import ProfileTotals
+
+router = APIRouter(prefix="/api/walls", tags=["walls"])
+
+COLUMNS = tuple(DayRow.model_fields)
+ROWS_AT_A_TIME = 4096
+
+
+def runs_of(totals: Iterable[ProfileTotals]) -> list[Run]:
+    """The runs of equal days of profiles together, in order; days without work are left out."""
+    changes: dict[int, list[int]] = {}
+    for record in totals:
+        used = material_named(record.material)
+        for day, change in zip(record.step_days, record.steps, strict=True):
+            at = changes.setdefault(day, [0, 0, 0])
+            ice = change * FEET_PER_DAY * used.yd3_per_ft
+            at[0] += change
+            at[1] += ice
+            at[2] += ice * used.gd_per_yd3
+    at_work = ice = cost = cumulative_ice = cumulative_cost = 0
+    runs: list[Run] = []
+    for day, after in pairwise(sorted(changes)):
+        more_at_work, more_ice, more_cost = changes[day]
+        at_work, ice, cost = at_work + more_at_work, ice + more_ice, cost + more_cost
+        if not at_work:
+            continue
+        cumulative_ice += ice * (after - day)
+        cumulative_cost += cost * (after - day)
+        runs.append(
+            Run(
+                first_day=day,
+                last_day=after - 1,
+                sections_at_work=at_work,
+                ice=ice,
+                cost=cost,
+                cumulative_ice=cumulative_ice,
+                cumulative_cost=cumulative_cost,
+            )
+        )
+    return runs
+
+
+def rows_of(runs: Iterable[Run], first: int, last: int) -> Iterator[tuple[int, ...]]:
+    """A row for each day with work, in order, from one day to another; as COLUMNS."""
+    for run in runs:
+        for day in range(max(run.first_day, first), min(run.last_day, last) + 1):
+            left = run.last_day - day
+            yield (
+                day,
+                run.sections_at_work,
+                run.ice,
+                run.cost,
+                run.cumulative_ice - run.ice * left,
+                run.cumulative_cost - run.cost * left,
+            )
+
+
+def _within(runs: Iterable[Run], first: int, last: int) -> list[Run]:
+    """The runs from one day to another, cut at the ends."""
+    found = []
+    for run in runs:
+        if run.first_day <= last and run.last_day >= first:
+            left = max(0, run.last_day - last)
+            update = {
+                "first_day": max(run.first_day, first),
+                "last_day": min(run.last_day, last),
+                "cumulative_ice": run.cumulative_ice - run.ice * left,
+                "cumulative_cost": run.cumulative_cost - run.cost * left,
+            }
+            found.append(run.model_copy(update=update))
+    return found
+
+
+@router.get(
+    "/{wall}/timeline",
+    responses=documented(400, 404, 501, 503)
+    | {
+        200: {
+            "model": Timeline | list[DayRow],
+            "content": {
+                "text/csv": {"schema": {"type": "string"}},
+                "application/vnd.apache.parquet": {
+                    "schema": {"type": "string", "format": "binary"}
+                },
+            },
+        },
+        304: {"description": "Unchanged"},
+    },
+)
+async def timeline(
+    web: Here,
+    wall: WallId,
+    request: Request,
+    response: Response,
+    profile: Annotated[int | None, Query(ge=1, description="Of this profile alone")] = None,
+    first: Annotated[int, Query(alias="from", ge=1, description="From this day")] = 1,
+    last: Annotated[int, Query(alias="to", ge=1, description="To this day")] = 10**9,
+    kind: Annotated[
+        Literal["json", "rows", "csv", "parquet"],
+        Query(
+            alias="format",
+            description="json: runs of equal days; rows: a JSON row a day; csv and parquet: the "
+            "same",
+        ),
+    ] = "json",
+) -> Response:
+    """What was used day by day, as published: ice, cost, and both by the end of the day."""
+    rows = web.wall(wall)
+    totals = rows.live_totals
+    if profile is not None:
+        totals = [record for record in totals if record.profile == profile]
+        if not totals:
+            raise NotThere(f"wall {wall} has no profile {profile}")
+    if (seen := unchanged(request, response, rows.tag)) is not None:
+        return seen
+    runs = _within(runs_of(totals), first, last)
+    headers = dict(response.headers)
+    if kind == "csv":
+        lines = _csv(rows_of(runs, first, last))
+        return StreamingResponse(lines, media_type="text/csv", headers=headers)
+    if kind == "rows":
+        lines = _json_rows(rows_of(runs, first, last))
+        return StreamingResponse(lines, media_type="application/json", headers=headers)
+    if kind == "parquet":
+        return _parquet(rows_of(runs, first, last), headers)
+    answer = Timeline(
+        wall=wall,
+        profile=profile,
+        crews=None,
+        version=rows.version,
+        days=max((record.days for record in totals), default=0),
+        runs=runs,
+    )
+    return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+
+
+def _csv(rows: Iterator[tuple[int, ...]]) -> Iterator[str]:
+    yield ",".join(COLUMNS) + "\r\n"
+    for some in batched(rows):
+        yield "".join(",".join(map(str, row)) + "\r\n" for row in some)
+
+
+def _json_rows(rows: Iterator[tuple[int, ...]]) -> Iterator[str]:
+    before = "["
+    for some in batched(rows):
+        yield before + ",".join(
+            json.dumps(dict(zip(COLUMNS, row, strict=True)), separators=(",", ":")) for row in some
+        )
+        before = ","
+    yield "[]" if before == "[" else "]"
+
+
+def batched(rows: Iterator[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:
+    """Rows, many at a time: a piece of an answer each costs more than the rows in it."""
+    while some := list(islice(rows, ROWS_AT_A_TIME)):
+        yield some
+
+
+def _parquet(rows: Iterator[tuple[int, ...]], headers: dict[str, str]) -> Response:
+    try:
+        import pyarrow as pa  # only here: it is an extra, and large
+        from pyarrow import parquet
+    except ImportError as error:
+        raise Refusal(
+            501, "Parquet takes an extra that is not installed: pip install 'the-wall[parquet]'"
+        ) from error
+    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
+    arrays = [pa.array(column, pa.int64()) for column in columns]
+    out = io.BytesIO()
+    parquet.write_table(pa.table(arrays, names=list(COLUMNS)), out)
+    return Response(out.getvalue(), media_type="application/vnd.apache.parquet", headers=headers)

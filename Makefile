@@ -3,23 +3,42 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# What running needs; and, beyond it, what checks and tests need.
+RUNNABLE := .venv/runnable
 INSTALLED := .venv/installed
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help install demo stop check test chaos bench bench-quick clean
+# The page: TypeScript, built into package data by a Node that comes as a wheel.
+PAGE := streams/web/page
+PAGE_SOURCES := $(shell find $(PAGE) -path '*/node_modules' -prune -o -type f -print)
+BUILT := streams/web/static/index.html
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(PAGE) --loglevel error
+NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --silent
+
+.PHONY: help install demo stop check test browser chaos bench bench-quick clean
 
 help: ## Show what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-install: $(INSTALLED) ## Install into .venv, exactly what requirements.lock says
+install: $(INSTALLED) $(BUILT) ## Install into .venv, exactly what the lock files say, and build the page
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(RUNNABLE): requirements-run.lock pyproject.toml $(PAGE)/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes -r requirements-run.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	$(NPM_CI) --omit=dev
 	@touch $@
 
-demo: install ## Start Kafka, the registry and the workers, and build the example wall
+$(INSTALLED): requirements.lock $(RUNNABLE)
+	$(PIP) --require-hashes -r requirements.lock
+	$(NPM_CI)
+	@touch $@
+
+$(BUILT): $(RUNNABLE) $(PAGE_SOURCES)
+	$(NPM) run --silent build -- --logLevel warn
+
+demo: $(RUNNABLE) $(BUILT) ## Start Kafka, the registry and the workers, and build the example wall
 	@$(BIN)/thewall up
 	@$(BIN)/thewall worker --background
 	@$(BIN)/thewall submit docs/exercise.conf --wait
@@ -40,9 +59,15 @@ check: install ## Lint, format, types, and which room may import which
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict domain streams
 	$(BIN)/lint-imports --no-logo
+	$(NPM) run --silent check
 
 test: check ## Run every check and every test, on a real Kafka and a real registry
+	$(NPM) run --silent test
 	$(BIN)/pytest
+
+browser: ## Install Debian's Chromium, which the browser tests need (as root)
+	apt-get update -qq
+	apt-get install -y -qq chromium-headless-shell || apt-get install -y -qq chromium
 
 chaos: install ## Kill, stop and starve everything under load: SEED=n FAULTS=n STORE=rocksdb
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --faults $(or $(FAULTS),20) \
@@ -55,4 +80,5 @@ bench-quick: install ## Measure the main ratios; the last line is one JSON objec
 	@$(BIN)/python -m bench quick
 
 clean: ## Remove what install and the tests leave here
-	rm -rf .venv .report .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .report .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info \
+		$(PAGE)/node_modules streams/web/static

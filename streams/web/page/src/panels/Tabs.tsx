@@ -1,0 +1,44 @@
+/** What is below the picture, one at a time. */
+
+import type { ComponentType } from "preact";
+import { go, place, type Tab } from "../place";
+import { Profiles } from "./Profiles";
+
+const PANELS: { tab: Tab; title: string; Panel: ComponentType }[] = [
+  { tab: "profiles", title: "Profiles", Panel: Profiles },
+];
+
+export function Tabs() {
+  const shown = PANELS.find(({ tab }) => tab === place.value.tab) ?? PANELS[0];
+  const onKey = (event: KeyboardEvent) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step || !shown) return;
+    const at = (PANELS.indexOf(shown) + step + PANELS.length) % PANELS.length;
+    go({ tab: (PANELS[at] as { tab: Tab }).tab });
+    document.getElementById(`tab-${PANELS[at]?.tab}`)?.focus();
+  };
+  if (!shown) return null;
+  return (
+    <section class="tabs" id="tabs" aria-label="More of the wall">
+      <div role="tablist" aria-label="More of the wall" onKeyDown={onKey}>
+        {PANELS.map(({ tab, title }) => (
+          <button
+            key={tab}
+            type="button"
+            role="tab"
+            id={`tab-${tab}`}
+            aria-selected={tab === shown.tab}
+            aria-controls="panel"
+            tabIndex={tab === shown.tab ? 0 : -1}
+            onClick={() => go({ tab })}
+          >
+            {title}
+          </button>
+        ))}
+      </div>
+      <div role="tabpanel" id="panel" aria-labelledby={`tab-${shown.tab}`} tabIndex={-1}>
+        <shown.Panel />
+      </div>
+    </section>
+  );
+}

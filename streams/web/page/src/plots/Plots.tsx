@@ -1,0 +1,122 @@
+/** Ice of each day and the cost so far, with the slider's day as their cursor. */
+
+import { effect } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { lastDay, shownDay, timeline } from "../data";
+import { short } from "../format";
+import { schemeChanged } from "../scheme";
+import { plotDays, type Timeline } from "../timeline";
+import { readPalette } from "../wall/palette";
+import { takeOver } from "../wall/play";
+import { whatIf } from "./whatif";
+
+export function Plots() {
+  return (
+    <div class="plots">
+      <Plot title="Ice of each day, yd³" stepped amountOf={(line, day) => line.on(day).ice} />
+      <Plot title="Cost so far, GD" amountOf={(line, day) => line.on(day).costSoFar} />
+    </div>
+  );
+}
+
+interface PlotProps {
+  title: string;
+  stepped?: boolean;
+  amountOf: (timeline: Timeline, day: number) => number;
+}
+
+function Plot({ title, stepped = false, amountOf }: PlotProps) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => plotting(box.current as HTMLDivElement, stepped, amountOf), [stepped, amountOf]);
+  return (
+    <figure class="plot">
+      <figcaption>
+        <h2>{title}</h2>
+      </figcaption>
+      <div ref={box} class="plot-box" />
+    </figure>
+  );
+}
+
+const HEIGHT_PX = 150;
+
+/** Keep a plot beside what it shows. Returns how to stop. */
+function plotting(
+  box: HTMLDivElement,
+  stepped: boolean,
+  amountOf: PlotProps["amountOf"],
+): () => void {
+  let palette = readPalette(box);
+  const steps = stepped && uPlot.paths.stepped?.({ align: -1 });
+  const path = steps ? { paths: steps } : {};
+  const line = { width: 2, points: { show: false }, ...path };
+  const axis = { stroke: () => palette.inkSoft, font: `500 12px ${palette.font}` };
+  const grid = { stroke: () => palette.line, width: 1 };
+  const plot = new uPlot(
+    {
+      width: box.clientWidth || 300,
+      height: HEIGHT_PX,
+      legend: { show: false },
+      cursor: { drag: { x: false, y: false }, y: false, points: { show: false } },
+      scales: { x: { time: false }, y: { range: (_, __, most) => [0, Math.max(most, 1) * 1.08] } },
+      axes: [
+        { ...axis, grid: { show: false }, ticks: { ...grid, size: 4 }, size: 26, incrs: DAY_STEPS },
+        { ...axis, grid, ticks: { show: false }, size: 52, values: (_, ticks) => ticks.map(short) },
+      ],
+      series: [
+        {},
+        { ...line, stroke: () => palette.ice, fill: () => palette.veil },
+        { ...line, stroke: () => palette.whatIf, dash: [6, 4] },
+      ],
+      hooks: { draw: [(drawn) => drawDay(drawn, palette.work, shownDay.peek())] },
+    },
+    [[0], [0], [0]],
+    box,
+  );
+  const observer = new ResizeObserver(() => {
+    plot.setSize({ width: box.clientWidth, height: HEIGHT_PX });
+  });
+  observer.observe(box);
+  const choose = (event: PointerEvent) => {
+    if (event.type === "pointermove" && !event.buttons) return;
+    takeOver(plot.posToVal(event.clientX - plot.over.getBoundingClientRect().left, "x"));
+  };
+  plot.over.addEventListener("pointerdown", choose);
+  plot.over.addEventListener("pointermove", choose);
+  const stops = [
+    effect(() => {
+      const actual = timeline.value;
+      const ghost = whatIf.value;
+      const days = plotDays([actual, ghost].filter((line) => line !== null));
+      const values = (line: Timeline | null) =>
+        days.map((day) => (line ? amountOf(line, day) : null));
+      plot.setData([days, values(actual), values(ghost)]);
+    }),
+    effect(() => {
+      void [shownDay.value, lastDay.value];
+      plot.redraw(false);
+    }),
+    effect(() => {
+      void schemeChanged.value;
+      palette = readPalette(box);
+      plot.redraw(false, true);
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+    observer.disconnect();
+    plot.destroy();
+  };
+}
+
+/** Days have no fractions. */
+const DAY_STEPS = [1, 10, 100, 1e3, 1e4, 1e5].flatMap((by) => [by, 2 * by, 5 * by]);
+
+function drawDay(plot: uPlot, colour: string, day: number): void {
+  const x = Math.round(plot.valToPos(day, "x", true));
+  const { top, height } = plot.bbox;
+  plot.ctx.fillStyle = colour;
+  plot.ctx.fillRect(x - 1, top, 2 * (window.devicePixelRatio || 1), height);
+}

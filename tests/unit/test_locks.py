@@ -1,0 +1,32 @@
+"""What is installed: the lock files agree, and name no place that packages come from."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def locked(name: str) -> dict[str, str]:
+    """Version by package of a lock file."""
+    pinned = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*?\])?==(\S+)", re.M)
+    return dict(pinned.findall((ROOT / name).read_text()))
+
+
+def test_what_runs_is_what_was_tested():
+    running, tested = locked("requirements-run.lock"), locked("requirements.lock")
+    assert running
+    assert running.items() <= tested.items()
+
+
+def test_running_needs_no_test_tools():
+    assert not locked("requirements-run.lock").keys() & {"pytest", "playwright", "mypy", "ruff"}
+
+
+def test_the_lock_files_name_no_registry():
+    for name in ("requirements.lock", "requirements-run.lock"):
+        assert "://" not in (ROOT / name).read_text()
+    packages = json.loads((ROOT / "streams/web/page/package-lock.json").read_text())["packages"]
+    assert not [name for name, package in packages.items() if "resolved" in package]

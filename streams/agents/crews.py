@@ -37,7 +37,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     async def crews(batches: BatchStream) -> None:
         async for batch in batches:
             rows = table.rows(batch.partition)
-            await batch.deliver(build(batch, rows, context), table, rows)
+            await batch.deliver(build(batch, rows, context), rows)
 
 
 def build(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:

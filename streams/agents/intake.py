@@ -46,7 +46,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
         async for batch in batches:
             await context.codecs.fetch_schemas(record.value for record in batch.records)
             rows = table.rows(batch.partition)
-            await batch.deliver(accept(batch, rows, context), table, rows)
+            await batch.deliver(accept(batch, rows, context), rows)
 
 
 def accept(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:

@@ -40,7 +40,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     async def ledger(batches: BatchStream) -> None:
         async for batch in batches:
             rows = table.rows(batch.partition)
-            await batch.deliver(account(batch, rows, context), table, rows)
+            await batch.deliver(account(batch, rows, context), rows)
 
 
 class _Profile(NamedTuple):

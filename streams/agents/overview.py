@@ -23,7 +23,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     async def overview(batches: BatchStream) -> None:
         async for batch in batches:
             rows = table.rows(batch.partition)
-            await batch.deliver(add_up(batch, rows, context), table, rows)
+            await batch.deliver(add_up(batch, rows, context), rows)
 
 
 def add_up(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:

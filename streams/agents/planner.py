@@ -61,7 +61,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     async def planner(batches: BatchStream) -> None:
         async for batch in batches:
             rows = table.rows(batch.partition)
-            await batch.deliver(plan(batch, rows, context), table, rows)
+            await batch.deliver(plan(batch, rows, context), rows)
 
 
 def plan(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:

@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
 from streams.batching.crash import crash
-from streams.batching.records import Messages, RecordBatch
+from streams.batching.records import RecordBatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from faust.types import StreamT
 
     from streams.batching.host import Host
-    from streams.batching.records import Outcome, Record
-    from streams.batching.table import BatchTable, Rows
+    from streams.batching.records import Messages, Outcome, Record
+    from streams.batching.table import Rows
 
 # Messages of one agent that may be on their way to the broker while it computes the next batch. Not
 # so many batches: under light load they are small, and waiting for a few of them would be most of
@@ -38,27 +38,26 @@ class Batch(RecordBatch):
         self._batches = batches
         self._message = message
         self._last = last
-        self._rows: Rows | None = None
+        self._written: tuple[Rows, ...] = ()
 
-    async def deliver(
-        self, outcome: Outcome, table: BatchTable | None = None, rows: Rows | None = None
-    ) -> None:
-        """Send the outcome, then the rows to the changelog, then acknowledge the batch.
+    async def deliver(self, outcome: Outcome, *written: Rows) -> None:
+        """Send the outcome, then the rows to their changelogs, then acknowledge the batch.
+
+        Rows of several tables are written one table after the other: a changelog never has rows of
+        this batch that an earlier one lacks.
 
         Returns as soon as another batch may be computed; a message that the broker does not
         take ends the worker.
         """
-        changelog = Messages()
-        if table is not None and rows is not None:
-            changelog = table.changelog_messages(rows)
-        phases = (outcome.messages, outcome.announcements, changelog)
-        self._rows = rows
+        changelogs = (rows.changelog_messages() for rows in written)
+        phases = (outcome.messages, outcome.announcements, *changelogs)
+        self._written = written
         self._batches.app.on_batch(self, self._batches.name, time.perf_counter() - self._begun)
         await self._batches.enqueue(phases, self._acknowledge)
 
     def _acknowledge(self) -> None:
-        if self._rows is not None:
-            self._rows.on_acknowledged()
+        for rows in self._written:
+            rows.on_acknowledged()
         app = self._batches.app
         consumer: Any = app.consumer
         if self._last:

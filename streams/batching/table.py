@@ -205,19 +205,12 @@ class BatchTable(Table):  # type: ignore[type-arg]
 
     def rows(self, partition: int) -> Rows:
         """The rows of a partition, to read, and to note writes to."""
-        return Rows(cast("MemoryStore", self.data).rows, partition)
+        changelog = self.changelog_topic.get_topic_name()
+        return Rows(cast("MemoryStore", self.data).rows, partition, changelog)
 
     def checkpoint(self) -> Callable[[int], None]:
         """What to call once an offset is committed, with the generation that it shows current."""
         return cast("MemoryStore", self.data).checkpoint()
-
-    def changelog_messages(self, rows: Rows) -> Messages:
-        """The rows written to, as messages to the changelog."""
-        messages = Messages()
-        if written := rows.written:
-            topic = self.changelog_topic.get_topic_name()
-            messages.add(topic, list(written), list(written.values()), rows.partition)
-        return messages
 
 
 class Rows:
@@ -227,9 +220,10 @@ class Rows:
     when the batch's messages are acknowledged.
     """
 
-    def __init__(self, store: RowStore, partition: int) -> None:
-        """View a partition of a store."""
+    def __init__(self, store: RowStore, partition: int, changelog: str = "") -> None:
+        """View a partition of a store, whose changelog is the topic of that name."""
         self._rows = store.partition(partition)
+        self._changelog = changelog
         self.partition = partition
         self.written: dict[bytes, bytes | None] = {}
         #: For what is made of rows, such as decoded ones, by keys of the caller's. It lasts from
@@ -248,6 +242,14 @@ class Rows:
     def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
         """The rows whose keys are `prefix` / something without another slash, in no order."""
         return self._rows.scan(prefix)
+
+    def changelog_messages(self) -> Messages:
+        """What was written, as messages to the changelog."""
+        messages = Messages()
+        if self.written:
+            keys, values = list(self.written), list(self.written.values())
+            messages.add(self._changelog, keys, values, self.partition)
+        return messages
 
     def on_acknowledged(self) -> None:
         """Say that the changelog has what was written, and the broker all messages before it."""

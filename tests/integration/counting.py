@@ -64,7 +64,7 @@ def batches(broker: str, app_id: str, topic: str) -> faust.App:
                 row = counted(rows.get(record.key), record.offset, record.value)
                 if row is not None:
                     rows.put(record.key, row)
-            await batch.deliver(Outcome(), table, rows)
+            await batch.deliver(Outcome(), rows)
 
     return app
 

@@ -12,7 +12,8 @@ from streams.batching import BatchProducer, Message, Messages, Outcome, delivery
 from streams.batching.delivery import Batch, BatchStream
 from streams.batching.producer import LostMessage
 from streams.batching.rocks import ChangelogInfo, RocksDirectory, RocksRowStore
-from streams.batching.table import BatchTable, Rows
+from streams.batching.store import RowStore
+from streams.batching.table import Rows
 
 OUTCOME = Outcome(
     Messages(Message("out", b"k", b"")), Messages(Message("announcements", b"k", b""))
@@ -29,13 +30,6 @@ def store(tmp_path):
     directory.release()
 
 
-class Table:
-    """A table with a changelog, without Faust."""
-
-    changelog_topic = SimpleNamespace(get_topic_name=lambda: "changelog")
-    changelog_messages = BatchTable.changelog_messages
-
-
 async def deliver(store, send_round, monkeypatch, happened):
     """Deliver a batch that has written a row."""
     monkeypatch.setattr(BatchProducer, "_send_round", lambda _, messages: send_round(messages))
@@ -49,10 +43,10 @@ async def deliver(store, send_round, monkeypatch, happened):
         )
         partition = store.partition(0)
         batches = BatchStream(app, "ledger", None)
-        rows = Rows(store, 0)
+        rows = Rows(store, 0, "changelog")
         rows.put(b"w/1", b"row")
         batch = Batch(batches, SimpleNamespace(topic="in", partition=0), [], last=True)
-        await batch.deliver(OUTCOME, Table(), rows)
+        await batch.deliver(OUTCOME, rows)
         for task, _ in list(batches._in_flight):
             await task
         partition.save(partition.mark())
@@ -73,6 +67,27 @@ async def test_rows_are_on_disk_after_outputs_and_changelog_are_acknowledged(sto
         "acknowledged",
     ]  # fmt: skip
     assert store.partition(0)._database.get(b"w/1") == b"row"
+
+
+async def test_rows_of_two_tables_reach_one_changelog_after_the_other(monkeypatch):
+    rounds = []
+    monkeypatch.setattr(
+        BatchProducer, "_send_round", lambda _, columns: rounds.append([c.topic for c in columns])
+    )
+    monkeypatch.setattr("streams.batching.producer.Producer", lambda *_, **__: None)
+    async with BatchProducer("none") as output:
+        app = SimpleNamespace(
+            output=output, on_batch=lambda *_: None, consumer=SimpleNamespace(ack=lambda _: None)
+        )
+        batches = BatchStream(app, "planner", None)
+        clocks, plans = Rows(RowStore(), 0, "clocks"), Rows(RowStore(), 0, "plans")
+        plans.put(b"w/1", b"row")
+        clocks.put(b"w", b"row")
+        batch = Batch(batches, SimpleNamespace(topic="in", partition=0), [], last=True)
+        await batch.deliver(Outcome(), clocks, plans)
+        for task, _ in list(batches._in_flight):
+            await task
+    assert rounds == [["clocks"], ["plans"]]
 
 
 @pytest.mark.parametrize("lost", ["out", "announcements", "changelog"])

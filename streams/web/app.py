@@ -17,16 +17,19 @@ from streams.web import (
     page,
     pending,
     pictures,
+    pipeline,
     problems,
-    profiles,
+    stream,
     timeline,
     walls,
+    writes,
 )
 from streams.web.guard import Guard
 from streams.web.models import Problem
 from streams.web.state import Web
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncIterator, Callable
 
     from starlette.types import ASGIApp
@@ -60,7 +63,7 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None]) 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         web = Web(settings, on_failure)
         app.state.web = web
-        await web.start()
+        web.start()
         yield
         await web.stop()
 
@@ -74,7 +77,7 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None]) 
         lifespan=lifespan,
     )
     problems.register(app)
-    for group in (exercise, walls, profiles, timeline, pictures, pending, health):
+    for group in (exercise, walls, writes, timeline, pictures, pipeline, stream, pending, health):
         app.include_router(group.router)
     page.register(app)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
@@ -114,6 +117,21 @@ def _described(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
+class _Server(uvicorn.Server):
+    """Ends the streams first: it would wait for them, and they have no end of their own."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End."""
+        web: Web | None = getattr(self._app.state, "web", None)
+        if web is not None:
+            web.hub.close()
+        await super().shutdown(sockets)
+
+
 def run_web(settings: Settings) -> int:
     """Serve the page and the API until told to stop; the process's exit status."""
     failed = False
@@ -136,6 +154,6 @@ def run_web(settings: Settings) -> int:
         server_header=False,
         timeout_graceful_shutdown=LAST_ANSWERS_S,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, app)
     server.run()
     return BROKEN if failed else 0

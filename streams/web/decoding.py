@@ -16,7 +16,7 @@ from streams.contract.records import (
     ProfileTotals,
     WallConfigured,
 )
-from streams.web.replica import Change, Source, mark_of, split_key
+from streams.web.replica import Change, Source, Submitted, mark_of, split_key
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -64,11 +64,11 @@ class Decoder:
     def _submitted(
         self, record_type: type[Any], key: str, source: Source, value: bytes | None
     ) -> Change | None:
-        if value is None:
-            return Change("submitted", key, source, None, 0)
         wall, profile = split_key(key)
         if bool(profile) != (record_type is ProfileSubmitted):
             return None
+        if value is None:
+            return Change("submitted", key, source, Submitted.TOMBSTONE, 0)
         try:
             if profile:
                 valid = _is_of(self._codecs.decode_any(value, ProfileSubmitted), wall, profile)
@@ -76,7 +76,8 @@ class Decoder:
                 valid = _settings_are_of(self._codecs.decode_any(value, WallConfigured), wall)
         except (BadRecord, InvalidWall):
             valid = False
-        return Change("submitted", key, source, valid, 0)
+        found = Submitted.VALID if valid else Submitted.BAD
+        return Change("submitted", key, source, found, 0)
 
 
 def _is_of(record: ProfileSubmitted, wall: str, profile: int) -> bool:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from streams.client.group import Offsets
     from streams.contract.codecs import Codecs
     from streams.settings import Settings
+    from streams.web.follower import Jumps
     from streams.web.replica import Change
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class Following:
         self,
         settings: Settings,
         on_rows: Callable[[dict[str, set[int]]], None],
-        on_switch: Callable[[], None],
+        on_switch: Callable[[Generation], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         """Name what to call when rows have changed, and when another generation answers."""
@@ -151,7 +152,7 @@ class Following:
             log.warning("%s", text)
         if self._next is not None and self._next.as_of is not None:
             before, self.generation, self._next = self.generation, self._next, None
-            self._on_switch()
+            self._on_switch(self.generation)
             if before is not None:
                 await before.follower.stop()
 
@@ -162,7 +163,7 @@ class Following:
         codecs = await asyncio.to_thread(connect_registry, settings, topics.all())
         generation = Generation(settings, ids, topics, codecs)
 
-        def take(changes: list[Change]) -> None:
+        def take(changes: list[Change], _: Jumps) -> None:
             touched = generation.replica.fold(changes)
             if generation is self.generation:
                 self._on_rows(touched)

@@ -179,7 +179,7 @@ class ConfigChecked(Model):
 class Built(Accepted):
     """The event was accepted, and what it changed is built."""
 
-    wall: WallSummary | None = Field(description="The wall as it is then; null if it has gone")
+    built: WallSummary | None = Field(description="The wall as it is then; null if it has gone")
 
 
 class WallBuilt(WallAccepted):
@@ -391,7 +391,9 @@ class DeadLetterSummary(Model):
     key: str | None = Field(description="Key, as text; what is not UTF-8 is replaced")
     value_bytes: int | None = Field(description="Size of the value; null for a tombstone")
     resubmittable: bool = Field(description="Whether it came from an input topic")
-    resubmitted: bool = Field(description="Whether the latest value of its key is a resubmission")
+    resubmission_of: str | None = Field(
+        description="partition/offset of the dead letter that was resubmitted as this record"
+    )
 
 
 class DeadLetters(Model):

@@ -15,7 +15,6 @@ from streams.web.models import (
     DeadLetterDetail,
     DeadLetters,
     Explanation,
-    Pipeline,
     ProfileNumber,
     ProfileOnDay,
     Proof,
@@ -134,10 +133,4 @@ async def topic_records(
 @router.get("/api/topics/{topic}/{partition}/{offset}/way", responses=READS, tags=["topics"])
 async def way(topic: str, partition: int, offset: int) -> Way:
     """The way of a submitted event, from its topic to rows or to a dead letter."""
-    _not_yet()
-
-
-@router.get("/api/pipeline", responses=documented(503), tags=["operations"])
-async def pipeline() -> Pipeline:
-    """Stages, edges, lag, rates, members."""
     _not_yet()

@@ -34,8 +34,7 @@ async def picture(web: Here, wall: WallId, request: Request) -> Response:
     """
     rows = web.wall(wall)
     answer = Response(media_type=MEDIA_TYPE)
-    tag = f"{rows.plans.mark:016x}"
-    if (seen := unchanged(request, answer, tag)) is not None:
+    if (seen := unchanged(request, answer, rows.picture_tag)) is not None:
         return seen
     _, answer.body = await web.plans.of(rows)
     answer.headers["Content-Encoding"] = "gzip"

@@ -7,10 +7,14 @@ whatever the workers do meanwhile.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from domain.modes import mode_named
+from domain.plan import Scope
 from domain.settings import WallSettings
 from streams.views.answers import NotThere
 
@@ -24,6 +28,14 @@ R = TypeVar("R")
 DEFAULTS = WallSettings()
 SETTINGS = 0
 """Stands for a wall's settings where a profile number is expected."""
+
+
+class Submitted(Enum):
+    """What an event on an input topic is."""
+
+    VALID = "it will be accepted"
+    BAD = "it will be a dead letter"
+    TOMBSTONE = "it withdraws its key"
 
 
 class Source(NamedTuple):
@@ -85,7 +97,6 @@ class Table(dict[int, Row[R]], Generic[R]):
             self.mark ^= row.mark
 
 
-@dataclass(slots=True)
 class WallRows:
     """All rows of one wall.
 
@@ -94,16 +105,33 @@ class WallRows:
         plans: Profiles as last accepted, and the wall's settings under SETTINGS: the planner's.
         totals: Totals and curves: the overview's. Of a withdrawn profile they say so.
         published: Totals as they are on `wall.overview`; they name the version of the amounts.
-        submitted: Of what is on the input topics, whether it is a value that can be accepted.
+        submitted: What the latest event of each key on the input topics is.
     """
 
-    wall: str
-    plans: Table[PlannerRow] = field(default_factory=Table)
-    totals: Table[ProfileTotals] = field(default_factory=Table)
-    published: Table[ProfileOverview] = field(default_factory=Table)
-    submitted: Table[bool] = field(default_factory=Table)
+    def __init__(self, wall: str) -> None:
+        """A wall without rows."""
+        self.wall = wall
+        self.plans: Table[PlannerRow] = Table()
+        self.totals: Table[ProfileTotals] = Table()
+        self.published: Table[ProfileOverview] = Table()
+        self.submitted: Table[Submitted] = Table()
+
+    def forget_derived(self) -> None:
+        """Rows have changed: what was made of them is made anew when it is next asked for."""
+        for name in DERIVED:
+            self.__dict__.pop(name, None)
 
     @property
+    def tag(self) -> str:
+        """Changes with any row that an answer is made of; equal in all processes."""
+        return f"{self.plans.mark ^ self.totals.mark ^ self.published.mark:016x}"
+
+    @property
+    def picture_tag(self) -> str:
+        """Changes with the plan as last accepted."""
+        return f"{self.plans.mark:016x}"
+
+    @cached_property
     def settings(self) -> WallSettings:
         """The settings as last accepted, or the defaults."""
         row = self.plans.get(SETTINGS)
@@ -114,7 +142,7 @@ class WallRows:
             found.mode or DEFAULTS.mode, found.crews, found.material or DEFAULTS.material
         )
 
-    @property
+    @cached_property
     def heights(self) -> dict[int, bytes]:
         """Starting heights in feet, one byte a section, of the profiles as last accepted."""
         return {
@@ -123,38 +151,58 @@ class WallRows:
             if number != SETTINGS and row.record.heights is not None
         }
 
-    @property
+    @cached_property
     def live_totals(self) -> list[ProfileTotals]:
         """The totals of the profiles that are not withdrawn, in number order."""
         rows = (row.record for _, row in sorted(self.totals.items()))
         return [record for record in rows if not record.withdrawn]
 
-    @property
+    @cached_property
     def profiles(self) -> list[int]:
         """The profiles there are: those with totals, and those that are accepted."""
-        numbers = {totals.profile for totals in self.live_totals} | self.heights.keys()
-        return sorted(numbers)
+        return sorted({totals.profile for totals in self.live_totals} | self.heights.keys())
 
-    @property
+    @cached_property
     def version(self) -> int:
         """The version of the wall's plan as last accepted; -1 if there is none."""
         return max((row.record.changed_at for row in self.plans.values()), default=-1)
 
+    @cached_property
+    def due_versions(self) -> dict[int, int]:
+        """The version of each profile's plan as last accepted, by the planner's rule."""
+        settings = self.plans.get(SETTINGS)
+        earlier = of_settings = settings.record.changed_at if settings else -1
+        each_depends_on_earlier = mode_named(self.settings.mode).SCOPE is Scope.EARLIER
+        due = {}
+        for number, row in sorted(self.plans.items()):
+            if number == SETTINGS:
+                continue
+            changed_at = row.record.changed_at
+            earlier = max(earlier, changed_at)
+            if row.record.heights is None:
+                due[number] = changed_at  # withdrawn: nothing else changes that
+            elif each_depends_on_earlier:
+                due[number] = earlier
+            else:
+                due[number] = max(of_settings, changed_at)
+        return due
+
     def is_complete(self, profile: int) -> bool:
         """Whether a profile's amounts are those of the plan as last accepted."""
-        totals, plan = self.totals.get(profile), self.plans.get(profile)
-        if totals is None or totals.record.state != "COMPLETE":
-            return False
-        settings = self.plans.get(SETTINGS)
-        due = max(
-            plan.record.changed_at if plan else -1, settings.record.changed_at if settings else -1
+        totals = self.totals.get(profile)
+        return (
+            totals is not None
+            and totals.record.state == "COMPLETE"
+            and totals.record.version >= self.due_versions.get(profile, -1)
         )
-        return bool(totals.record.version >= due)
 
-    @property
-    def tag(self) -> str:
-        """Changes with any row that an answer is made of; equal in all processes."""
-        return f"{self.plans.mark ^ self.totals.mark ^ self.published.mark:016x}"
+    @cached_property
+    def complete(self) -> bool:
+        """Whether all amounts are those of the wall's plan as last accepted."""
+        return all(map(self.is_complete, self.totals.keys() | self.due_versions.keys()))
+
+
+DERIVED = [name for name, value in vars(WallRows).items() if isinstance(value, cached_property)]
 
 
 class Replica:
@@ -178,6 +226,8 @@ class Replica:
             table: Table[Any] = getattr(rows, kind)
             table.replace(profile, None if record is None else Row(record, source, mark))
             touched.setdefault(wall, set()).add(profile)
+        for wall in touched:
+            self.walls[wall].forget_derived()
         return touched
 
     def wall(self, wall: str) -> WallRows:

@@ -25,10 +25,9 @@ def wall_summary(rows: WallRows) -> WallSummary:
     heights = rows.heights
     first_time = {number: heights[number] for number in heights.keys() - known}
     settings = rows.settings
-    complete = not first_time and all(map(rows.is_complete, rows.totals))
     return WallSummary(
         wall=rows.wall,
-        state=_state(complete),
+        state=_state(rows.complete),
         version=rows.version,
         mode=settings.mode,
         crews=settings.crews,
@@ -59,7 +58,8 @@ def profile_summary(rows: WallRows, profile: int) -> ProfileSummary:
     version = totals.version
     if totals.state != "COMPLETE":
         # Its totals name the plan that is being built; the amounts are of the one before.
-        version = published.record.version if published else NOT_YET
+        before = published.record.version if published else NOT_YET
+        version = before if before < version else NOT_YET
     return ProfileSummary(
         profile=profile,
         state=_state(rows.is_complete(profile)),

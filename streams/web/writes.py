@@ -1,4 +1,3 @@
-# ruff: noqa: ARG001
 """Writes: profiles, settings, whole walls. Each is on its topic when it is answered."""
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from fastapi import APIRouter, Body, Query, Response
 from domain.config import parse_profiles
 from domain.errors import InvalidWall
 from domain.settings import settings_for
-from domain.wall import checked_wall_id
 from streams.views.answers import NotThere
 from streams.web.models import (
     Accepted,
@@ -25,9 +23,11 @@ from streams.web.models import (
     WallSettingsBody,
 )
 from streams.web.problems import documented
+from streams.web.producer import Event
 from streams.web.replica import SETTINGS
 from streams.web.state import Here, Web
-from streams.web.writing import profile_event, settings_event, submitted, tombstone
+from streams.web.submitting import profile_event, settings_event, submitted, tombstone
+from streams.web.waiting import until_built
 
 router = APIRouter(tags=["writes"])
 
@@ -40,7 +40,8 @@ Wait = Annotated[
         "became a dead letter; 504 if it is still being built, and stays accepted",
     ),
 ]
-WRITES = documented(400, 401, 403, 404, 413, 415, 422, 503, 504)
+WRITES = documented(400, 401, 403, 413, 415, 422, 503, 504)
+WITHDRAWALS = WRITES | documented(404)
 
 
 @router.put(
@@ -49,11 +50,16 @@ WRITES = documented(400, 401, 403, 404, 413, 415, 422, 503, 504)
     responses=WRITES | {200: {"model": Built}},
 )
 async def put_profile(
-    web: Here, wall: WallId, profile: ProfileNumber, body: HeightsBody, response: Response,
+    web: Here,
+    wall: WallId,
+    profile: ProfileNumber,
+    body: HeightsBody,
+    response: Response,
     wait: Wait = 0,
-) -> Accepted | Built:  # fmt: skip
+) -> Accepted | Built:
     """Submit a profile: a new one, or in place of the one of that number."""
-    return await _submit(web, wall, profile, body.heights, response, wait)
+    event = profile_event(web.generation, wall, profile, body.heights)
+    return await _send(web, wall, profile, event, response, wait)
 
 
 @router.post("/api/profiles", include_in_schema=False, status_code=202)
@@ -63,45 +69,24 @@ async def post_profile(
 ) -> Accepted | Built:
     """Submit a profile, as to a worker."""
     wall = body.wall or web.settings.default_wall
-    return await _submit(web, wall, body.profile, body.heights, response, wait)
-
-
-async def _submit(
-    web: Web, wall: str, profile: int, heights: list[int], response: Response, wait: float
-) -> Accepted | Built:
-    event = profile_event(web.generation, wall, profile, heights)
-    (sent,) = await web.producer.send([event])
-    accepted = Accepted(
-        topic=sent.topic,
-        partition=sent.partition,
-        offset=sent.offset,
-        see=f"/api/walls/{wall}",
-        events=f"/api/walls/{wall}/events?profile={profile}",
-    )
-    response.headers["Location"] = accepted.see
-    return accepted
+    event = profile_event(web.generation, wall, body.profile, body.heights)
+    return await _send(web, wall, body.profile, event, response, wait)
 
 
 @router.delete(
     "/api/walls/{wall}/profiles/{profile}",
     status_code=202,
-    responses=WRITES | {200: {"model": Built}},
+    responses=WITHDRAWALS | {200: {"model": Built}},
 )
 async def delete_profile(
     web: Here, wall: WallId, profile: ProfileNumber, response: Response, wait: Wait = 0
 ) -> Accepted | Built:
     """Withdraw a profile."""
-    await web.following.read_to_now([web.generation.topics.profiles.name])
+    await _read_inputs(web)
     if profile not in submitted(web.generation, wall):
         raise NotThere(f"wall {wall} has no profile {profile} to withdraw")
-    (sent,) = await web.producer.send([tombstone(web.generation, wall, profile)])
-    return Accepted(
-        topic=sent.topic,
-        partition=sent.partition,
-        offset=sent.offset,
-        see=f"/api/walls/{wall}",
-        events=f"/api/walls/{wall}/events?profile={profile}",
-    )
+    event = tombstone(web.generation, wall, profile)
+    return await _send(web, wall, profile, event, response, wait)
 
 
 @router.put("/api/walls/{wall}", status_code=202, responses=WRITES | {200: {"model": Built}})
@@ -110,35 +95,45 @@ async def put_settings(
 ) -> Accepted | Built:
     """Say how a wall is to be built, before or after its profiles."""
     settings = settings_for(body.crews, body.material, body.mode)
-    (sent,) = await web.producer.send([settings_event(web.generation, wall, settings)])
-    response.headers["Location"] = f"/api/walls/{wall}"
-    return Accepted(
+    event = settings_event(web.generation, wall, settings)
+    return await _send(web, wall, SETTINGS, event, response, wait)
+
+
+async def _send(
+    web: Web, wall: str, number: int, event: Event, response: Response, wait: float
+) -> Accepted | Built:
+    (sent,) = await web.producer.send([event])
+    of_profile = f"?profile={number}" if number != SETTINGS else ""
+    accepted = Accepted(
         topic=sent.topic,
         partition=sent.partition,
         offset=sent.offset,
         see=f"/api/walls/{wall}",
-        events=f"/api/walls/{wall}/events",
+        events=f"/api/walls/{wall}/events{of_profile}",
     )
+    response.headers["Location"] = accepted.see
+    if not wait:
+        return accepted
+    built = await until_built(web, wall, {number: sent}, wait)
+    response.status_code = 200
+    return Built(**accepted.model_dump(), built=built)
 
 
-@router.delete("/api/walls/{wall}", status_code=202, responses=WRITES | {200: {"model": WallBuilt}})
-async def delete_wall(web: Here, wall: WallId, wait: Wait = 0) -> WallAccepted | WallBuilt:
+@router.delete(
+    "/api/walls/{wall}", status_code=202, responses=WITHDRAWALS | {200: {"model": WallBuilt}}
+)
+async def delete_wall(
+    web: Here, wall: WallId, response: Response, wait: Wait = 0
+) -> WallAccepted | WallBuilt:
     """Withdraw a wall: all of its profiles, and its settings."""
     await _read_inputs(web)
     going = submitted(web.generation, wall)
     if not going:
         raise NotThere(f"there is no wall {wall} to withdraw")
-    # The settings last: a plan of what is left would be made for nothing.
+    # The settings last: what is left of the wall need not be planned again without them.
     going.sort(key=lambda number: number == SETTINGS)
-    await web.producer.send([tombstone(web.generation, wall, number) for number in going])
-    return WallAccepted(
-        wall=wall,
-        records=len(going),
-        profiles=[],
-        withdrawn=[number for number in going if number != SETTINGS],
-        see=f"/api/walls/{wall}",
-        events=f"/api/walls/{wall}/events",
-    )
+    events = {number: tombstone(web.generation, wall, number) for number in going}
+    return await _send_all(web, wall, events, response, wait)
 
 
 @router.post(
@@ -167,28 +162,41 @@ async def post_config(
         raise InvalidWall(f"the config is not UTF-8 at byte {error.start}") from error
     await _read_inputs(web)
     generation = web.generation
-    gone = sorted(set(submitted(generation, checked_wall_id(wall))) - {SETTINGS} - profiles.keys())
+    gone = sorted(set(submitted(generation, wall)) - {SETTINGS} - profiles.keys())
     if dry_run:
         response.status_code = 200
         sections = sum(map(len, profiles.values()))
         return ConfigChecked(wall=wall, profiles=len(profiles), sections=sections, withdrawn=gone)
-    events = [
-        settings_event(generation, wall, settings),
-        *(profile_event(generation, wall, n, list(h)) for n, h in profiles.items()),
-        *(tombstone(generation, wall, number) for number in gone),
-    ]
-    await web.producer.send(events)
-    response.headers["Location"] = f"/api/walls/{wall}"
-    return WallAccepted(
+    events = {SETTINGS: settings_event(generation, wall, settings)}
+    for number, heights in profiles.items():
+        events[number] = profile_event(generation, wall, number, list(heights))
+    for number in gone:
+        events[number] = tombstone(generation, wall, number)
+    return await _send_all(web, wall, events, response, wait)
+
+
+async def _send_all(
+    web: Web, wall: str, events: dict[int, Event], response: Response, wait: float
+) -> WallAccepted | WallBuilt:
+    all_sent = await web.producer.send(list(events.values()))
+    profiles = {number: event for number, event in events.items() if number != SETTINGS}
+    accepted = WallAccepted(
         wall=wall,
         records=len(events),
-        profiles=list(profiles),
-        withdrawn=gone,
+        profiles=[number for number, event in profiles.items() if event.value is not None],
+        withdrawn=[number for number, event in profiles.items() if event.value is None],
         see=f"/api/walls/{wall}",
         events=f"/api/walls/{wall}/events",
     )
+    response.headers["Location"] = accepted.see
+    if not wait:
+        return accepted
+    built = await until_built(web, wall, dict(zip(events, all_sent, strict=True)), wait)
+    response.status_code = 200
+    return WallBuilt(**accepted.model_dump(), built=built)
 
 
 async def _read_inputs(web: Web) -> None:
+    """What was submitted a moment ago, by whomever, can be withdrawn."""
     topics = web.generation.topics
     await web.following.read_to_now([topics.walls.name, topics.profiles.name])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from domain.settings import WallSettings
 from streams.contract.records import ProfileSubmitted, WallConfigured
 from streams.web.producer import Event
-from streams.web.replica import SETTINGS
+from streams.web.replica import SETTINGS, Submitted
 
 if TYPE_CHECKING:
     from streams.web.following import Generation
@@ -45,8 +45,9 @@ def submitted(generation: Generation, wall: str) -> list[int]:
         return []
     return [
         number
-        for number, on_input in sorted(rows.submitted.items())
-        if on_input.record or _is_accepted(rows, number)
+        for number, event in sorted(rows.submitted.items())
+        if event.record is Submitted.VALID
+        or (event.record is Submitted.BAD and _is_accepted(rows, number))
     ]
 
 

@@ -88,6 +88,11 @@ class State(Generic[R]):
         else:
             self._kept.pop(key, None)
 
+    def keys(self, prefix: str) -> Iterator[str]:
+        """As `scan`, without the rows."""
+        for key, _ in self._rows.scan(prefix.encode()):
+            yield key.decode()[len(prefix) + 1 :]
+
     def scan(self, prefix: str) -> Iterator[tuple[str, R]]:
         """The rows whose keys are `prefix`/something without another slash, by that something."""
         for key, value in self._rows.scan(prefix.encode()):

@@ -197,6 +197,19 @@ class ProfileTotals:
         """How many sections are at work each day."""
         return SectionsAtWork(tuple(zip(self.step_days, self.steps, strict=True)))
 
+    @property
+    def yd3_per_ft(self) -> int:
+        """What a foot takes, in cubic yards: of the material that the amounts are of.
+
+        The material field is that of the latest plan, which may still be being built.
+        """
+        return self.ice // (self.curve.feet() or 1)
+
+    @property
+    def gd_per_ft(self) -> int:
+        """What a foot costs, in gold dragons: of the material that the amounts are of."""
+        return self.cost // (self.curve.feet() or 1)
+
     def is_older_than(self, other: ProfileTotals) -> bool:
         """Whether the other replaces these: a complete plan is later than its announcement."""
         return (self.version, self.state == "COMPLETE") < (
@@ -380,16 +393,17 @@ class LedgerRow:
         )
 
     def _built(self, event: SectionsBuilt) -> LedgerRow:
-        sections, first_days, days = (
-            self.built_sections.copy(), self.built_first_days.copy(), self.built_days.copy(),
-        )  # fmt: skip
-        seen = set(sections)
-        for section, first_day, worked in zip(
-            event.sections, event.first_days, event.days, strict=True
-        ):
-            if section not in seen:
-                seen.add(section)
-                sections.append(section)
-                first_days.append(first_day)
-                days.append(worked)
-        return replace(self, built_sections=sections, built_first_days=first_days, built_days=days)
+        sections, first_days, days = event.sections, event.first_days, event.days
+        built = set(self.built_sections)
+        if not built.isdisjoint(sections) or len(set(sections)) != len(sections):
+            # Delivered more than once, as a whole or in part.
+            new = {section: at for at, section in enumerate(sections) if section not in built}
+            sections = list(new)
+            first_days = [first_days[at] for at in new.values()]
+            days = [days[at] for at in new.values()]
+        return replace(
+            self,
+            built_sections=self.built_sections + sections,
+            built_first_days=self.built_first_days + first_days,
+            built_days=self.built_days + days,
+        )

@@ -2,56 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from domain.materials import material_named
+from streams.agents.overview import WallSums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from streams.context import State
     from streams.contract.records import ProfileTotals
+
+NUMBERS_LISTED = 10
 
 
 class NotThere(LookupError):
     """There is no such wall or profile; the message says so."""
 
 
+class StoredTotals(Mapping[int, "ProfileTotals"]):
+    """The totals of a wall's profiles by number; only those that are asked for are read."""
+
+    def __init__(self, wall: str, state: State[ProfileTotals]) -> None:
+        """View the rows of a wall."""
+        self._wall = wall
+        self._state = state
+
+    def __getitem__(self, profile: int) -> ProfileTotals:
+        totals = self._state.get(f"{self._wall}/{profile}")
+        if totals is None:
+            raise KeyError(profile)
+        return totals
+
+    def __iter__(self) -> Iterator[int]:
+        return map(int, self._state.keys(self._wall))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._state.keys(self._wall))
+
+
 class WallAnswers:
     """What is known of one wall. Amounts are in cubic yards and gold dragons."""
 
-    def __init__(self, wall: str, totals: Iterable[ProfileTotals]) -> None:
-        """Take the rows of the wall's profiles, withdrawn ones included.
+    def __init__(
+        self,
+        wall: str,
+        totals: Mapping[int, ProfileTotals],
+        sums: Callable[[], WallSums] | None = None,
+    ) -> None:
+        """Answer from rows that are there.
+
+        Args:
+            wall: The wall's id.
+            totals: The rows of the wall's profiles by number, withdrawn ones included.
+            sums: Gives the sums of these rows; None to add them up when they are asked for.
+        """
+        self.wall = wall
+        self._totals = totals
+        self._sums = sums
+
+    def ice_on(self, profile: int, day: int) -> int:
+        """Material that a profile used on a day, in cubic yards.
+
+        Raises:
+            NotThere: There is no such profile.
+        """
+        totals = self._profile(profile)
+        return totals.curve.at_work(day) * totals.yd3_per_ft
+
+    def cost_by(self, profile: int, day: int) -> int:
+        """Cost of a profile by the end of a day, in gold dragons.
+
+        Raises:
+            NotThere: There is no such profile.
+        """
+        totals = self._profile(profile)
+        return totals.curve.feet_by(day) * totals.gd_per_ft
+
+    def wall_cost_by(self, day: int | None) -> int:
+        """Cost of all profiles by the end of a day, in gold dragons; None for all days.
 
         Raises:
             NotThere: The wall has no profile.
         """
-        self.wall = wall
-        self.profiles = {t.profile: t for t in totals if not t.withdrawn}
-        if not self.profiles:
-            raise NotThere(f"there is no wall {wall}; submit one first")
-
-    def ice_on(self, profile: int, day: int) -> int:
-        """Material that a profile used on a day, in cubic yards."""
-        totals = self._profile(profile)
-        return totals.curve.at_work(day) * material_named(totals.material).yd3_per_ft
-
-    def cost_by(self, profile: int, day: int) -> int:
-        """Cost of a profile by the end of a day, in gold dragons."""
-        return _cost_by(self._profile(profile), day)
-
-    def wall_cost_by(self, day: int | None) -> int:
-        """Cost of all profiles by the end of a day, in gold dragons; None for all days."""
-        if day is None:
-            return sum(totals.cost for totals in self.profiles.values())
-        return sum(_cost_by(totals, day) for totals in self.profiles.values())
+        sums = self._sums() if self._sums else WallSums(self._totals.values())
+        if not sums.profiles:
+            raise self._no_wall()
+        return sums.cost if day is None else sums.cost_by(day)
 
     def _profile(self, profile: int) -> ProfileTotals:
-        if profile not in self.profiles:
-            numbers = ", ".join(map(str, sorted(self.profiles)[:10]))
-            raise NotThere(f"wall {self.wall} has no profile {profile}; it has {numbers}")
-        return self.profiles[profile]
+        totals = self._totals.get(profile)
+        if totals is None or totals.withdrawn:
+            existing = (n for n in sorted(self._totals) if not self._totals[n].withdrawn)
+            listed = ", ".join(map(str, islice(existing, NUMBERS_LISTED)))
+            if not listed:
+                raise self._no_wall()
+            raise NotThere(f"wall {self.wall} has no profile {profile}; it has {listed}")
+        return totals
 
-
-def _cost_by(totals: ProfileTotals, day: int) -> int:
-    used = material_named(totals.material)
-    return totals.curve.feet_by(day) * used.yd3_per_ft * used.gd_per_yd3
+    def _no_wall(self) -> NotThere:
+        return NotThere(f"there is no wall {self.wall}; submit one first")

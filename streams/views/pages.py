@@ -15,11 +15,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from domain.errors import InvalidWall
 from domain.rules import DEFAULT_WALL
 from domain.wall import checked_heights, checked_profile_number, checked_wall_id
+from streams.agents.overview import sums_of
 from streams.batching import Messages
 from streams.batching.producer import LostMessage
 from streams.contract.records import ProfileSubmitted, ProfileTotals
 from streams.contract.topics import partition_of
-from streams.views.answers import NotThere, WallAnswers
+from streams.views.answers import NotThere, StoredTotals, WallAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,9 +57,12 @@ def register(app: BatchApp, table: BatchTable, context: StageContext, settings: 
         if reason is not None:  # a part of the rows would be a wrong answer
             return _problem(view, 503, f"{reason}; ask again in a moment")
         try:
-            codec = context.codecs.of(ProfileTotals)
-            rows = table.rows(partition).scan(wall.encode())
-            return _json(view, question(WallAnswers(wall, (codec.decode(r) for _, r in rows))))
+            rows = table.rows(partition)
+            state = context.state(rows, ProfileTotals)
+            answers = WallAnswers(
+                wall, StoredTotals(wall, state), lambda: sums_of(wall, rows, state)
+            )
+            return _json(view, question(answers))
         except NotThere as error:
             return _problem(view, 404, str(error))
 

@@ -20,6 +20,9 @@ from streams.contract.topics import Topics, create_topics
 from streams.views import pages
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streams.batching import Record
     from streams.settings import Settings
 
 __all__ = ["create_app", "run_worker"]
@@ -44,6 +47,11 @@ def create_app(settings: Settings) -> BatchApp:
     create_topics(settings)
     topics = Topics.of(settings)
     codecs = register_schemas(settings.registry_url, topics.all())
+    codecs.fetch_earlier_schemas(topics.changelogs)
+
+    async def fetch_schemas(records: Sequence[Record]) -> None:
+        await codecs.fetch_schemas(record.value for record in records)
+
     context = StageContext(topics, codecs, settings.partitions, settings.version)
     app = BatchApp(
         settings.app_id,
@@ -54,6 +62,7 @@ def create_app(settings: Settings) -> BatchApp:
             {"message.timeout.ms": int(settings.session_timeout_s * 900)},
             max_suspension_s=settings.session_timeout_s * 0.8,
         ),
+        prepare=fetch_schemas,
         on_batch=metrics.count_batch,
         on_recovered=metrics.count_recovered,
         directory=directory,

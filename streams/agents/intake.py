@@ -36,15 +36,28 @@ if TYPE_CHECKING:
     )
     from streams.context import StageContext
 
+# What anybody may write takes any time to decode, and each record may name a schema that has to be
+# asked for. So batches are small enough for one to be done soon, whatever is in it.
+COST_PER_BATCH = 1024 * 1024
+COST_PER_RECORD = 512
+
 
 def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     """Make intake an agent of the app."""
     topics = context.topics
 
-    @app.batch_agent(topics.walls.name, topics.profiles.name)
+    def cost(record: Record) -> int:
+        return COST_PER_RECORD + len(record.value or b"")
+
+    @app.batch_agent(
+        topics.walls.name,
+        topics.profiles.name,
+        weight=cost,
+        limit=COST_PER_BATCH,
+        limit_of_key=COST_PER_BATCH,
+    )
     async def intake(batches: BatchStream) -> None:
         async for batch in batches:
-            await context.codecs.fetch_schemas(record.value for record in batch.records)
             rows = table.rows(batch.partition)
             await batch.deliver(accept(batch, rows, context), rows)
 

@@ -15,13 +15,17 @@ from streams.batching.transport import BatchTransport
 from streams.batching.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from faust.types import ServiceT, StreamT
 
     from streams.batching.producer import BatchProducer
     from streams.batching.records import Record, RecordBatch
     from streams.batching.rocks import RocksDirectory
+
+
+async def _no_preparation(_records: Sequence[Record]) -> None:
+    """Records that can be decoded as they are."""
 
 
 class BatchApp(faust.App):
@@ -32,6 +36,7 @@ class BatchApp(faust.App):
         id: str,  # noqa: A002 - Faust's name
         *,
         output: BatchProducer,
+        prepare: Callable[[Sequence[Record]], Awaitable[None]] = _no_preparation,
         on_batch: Callable[[RecordBatch, str, float], None] = lambda *_: None,
         on_recovered: Callable[[str, int], None] = lambda *_: None,
         directory: RocksDirectory | None = None,
@@ -42,6 +47,8 @@ class BatchApp(faust.App):
         Args:
             id: Name of the application.
             output: What the agents send with.
+            prepare: Awaited with the records of a batch before its agent gets it: for whatever
+                decoding them has to wait for, with the event loop free meanwhile.
             on_batch: Called with each batch that an agent has computed, the agent's name, and how
                 long it took, in seconds: for metrics, which count records and not batches.
             on_recovered: Called with the name of a table, and how many messages of its changelog
@@ -60,6 +67,7 @@ class BatchApp(faust.App):
             )
         super().__init__(id, **settings)
         self.output = output
+        self.prepare = prepare
         self.on_batch = on_batch
         self.on_recovered = on_recovered
         self._directory = directory

@@ -94,7 +94,9 @@ class BatchStream:
             message: Event = event.message
             *first, last = self._cut(event.value.records)
             for records in first:
+                await self.app.prepare(records)
                 yield Batch(self, message, records, last=False)
+            await self.app.prepare(last)
             yield Batch(self, message, last, last=True)
 
     def _cut(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:

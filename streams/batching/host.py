@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from streams.batching.producer import BatchProducer
-    from streams.batching.records import RecordBatch
+    from streams.batching.records import Record, RecordBatch
 
 
 class Host(Protocol):
@@ -16,6 +16,7 @@ class Host(Protocol):
 
     Attributes:
         output: What the agents send with.
+        prepare: Awaited with the records of a batch before its agent gets it.
         on_batch: Called with a computed batch, the agent's name and the seconds that it took.
         on_recovered: Called with a table's name and the changelog messages applied to it.
         read_until: The offset of a partition from which on nothing is read.
@@ -24,6 +25,7 @@ class Host(Protocol):
     """
 
     output: BatchProducer
+    prepare: Callable[[Sequence[Record]], Awaitable[None]]
     on_batch: Callable[[RecordBatch, str, float], None]
     on_recovered: Callable[[str, int], None]
     read_until: Mapping[tuple[str, int], int]

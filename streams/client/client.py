@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from streams.client.kafka import (
 )
 from streams.client.reader import Reader
 from streams.client.versions import with_current_version
-from streams.contract.codecs import HEADER_BYTES, BadRecord
+from streams.contract.codecs import BadRecord
 from streams.contract.records import ProfileSubmitted, WallConfigured
 from streams.contract.topics import Topics, create_topics, partition_of
 
@@ -54,7 +53,6 @@ class Client:
         if any(existing.get(topic.name) != settings.partitions for topic in self.topics.all()):
             create_topics(settings, REQUEST_TIMEOUT_S)
         self.codecs = connect_registry(settings, self.topics.all())
-        self._resolved: set[bytes] = set()
 
     def submit(self, wall: Wall) -> list[int]:
         """Submit a wall as a whole: profiles that it had and no longer has are withdrawn.
@@ -228,11 +226,7 @@ class Client:
         Raises:
             BadRecord: It is none of the topic's records.
         """
-        schema_id = value[:HEADER_BYTES]
-        if schema_id not in self._resolved:
-            # Once per schema: an event loop per record would cost more than decoding it.
-            asyncio.run(self.codecs.fetch_schemas([value]))
-            self._resolved.add(schema_id)
+        self.codecs.fetch_schemas_blocking([value])
         return self.codecs.decode_fields(value, *topic.records)
 
     def read(

@@ -6,7 +6,6 @@ Each version has its own consumer group, changelogs and intermediate topics. The
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import TYPE_CHECKING
 
@@ -46,7 +45,7 @@ def recorded_version(settings: Settings) -> int | None:
     if last is None:
         return None
     codecs = connect_registry(settings, [topic])
-    asyncio.run(codecs.fetch_schemas([last]))
+    codecs.fetch_schemas_blocking([last])
     return codecs.decode_any(last, VersionSwitched).version
 
 

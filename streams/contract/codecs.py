@@ -6,10 +6,8 @@ schema it has.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
-import logging
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +19,6 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Generic,
-    NamedTuple,
     TypeAlias,
     TypeVar,
     get_args,
@@ -37,16 +34,12 @@ from confluent_kafka.schema_registry import (
     ServerConfig,
 )
 from confluent_kafka.schema_registry.error import SchemaRegistryError
-from tenacity import (
-    Retrying,
-    before_sleep_log,
-    retry_if_exception,
-    stop_after_delay,
-    stop_never,
-    wait_exponential,
-)
 
+from streams.contract.avro_checks import BodyCheck, DamagedBody, plain_schema
 from streams.contract.batch_codecs import compile_decoder, compile_encoder
+from streams.contract.records import SUBMITTED
+from streams.contract.registry import retry_while_down
+from streams.contract.writer_schemas import HEADER_BYTES, NAMESPACE, WriterSchema, WriterSchemas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,17 +49,12 @@ if TYPE_CHECKING:
 
 # A record as Avro has it, for what becomes JSON at once.
 Fields: TypeAlias = dict[str, Any]
-T = TypeVar("T")
 R = TypeVar("R")
 S = TypeVar("S")
 
-NAMESPACE = "thewall"
 # An old consumer reads a new producer (forward), and a rebuild by new code reads what an old
 # producer left on a compacted topic years ago (backward, transitive): both, so full.
 COMPATIBILITY = ConfigCompatibilityLevel.FULL_TRANSITIVE
-HEADER_BYTES = 5
-
-log = logging.getLogger(__name__)
 
 
 class BadRecord(ValueError):
@@ -113,6 +101,8 @@ class Codec(Generic[R]):
         name: Its name, as in `schemas/<name>.avsc`.
         schema_id: The id that the registry gave its schema.
         header: What each of its records begins with.
+        json: Its schema as JSON.
+        schema: Its schema as fastavro parsed it.
     """
 
     def __init__(self, record_type: type[R], schema_id: int, codecs: Codecs) -> None:
@@ -120,8 +110,8 @@ class Codec(Generic[R]):
         self.name = record_type.__name__
         self.schema_id = schema_id
         self.header = struct.pack(">bI", 0, schema_id)
-        self._json = json.loads(load_schema(self.name))
-        self.schema = fastavro.parse_schema(self._json, named_schemas={})
+        self.json = json.loads(load_schema(self.name))
+        self.schema = fastavro.parse_schema(self.json, named_schemas={})
         self._codecs = codecs
         self._shape = _Shape(record_type)
         self._encoders: dict[tuple[str, ...], Encoder] = {}
@@ -154,7 +144,7 @@ class Codec(Generic[R]):
         """Encodes many records that differ in these fields: see `batch_codecs.compile_encoder`."""
         encoder = self._encoders.get(columns)
         if encoder is None:
-            encoder = compile_encoder(self._json, self.header, columns)
+            encoder = compile_encoder(self.json, self.header, columns)
             self._encoders[columns] = encoder
         return encoder
 
@@ -162,7 +152,7 @@ class Codec(Generic[R]):
         """Decodes many records that begin alike: see `batch_codecs.compile_decoder`."""
         decoder = self._decoders.get(in_common)
         if decoder is None:
-            decoder = compile_decoder(self._json, self.header, in_common)
+            decoder = compile_decoder(self.json, self.header, in_common)
             self._decoders[in_common] = decoder
         return decoder
 
@@ -170,53 +160,6 @@ class Codec(Generic[R]):
 def load_schema(name: str) -> str:
     """The text of `schemas/<name>.avsc`."""
     return (resources.files("schemas") / f"{name}.avsc").read_text(encoding="utf-8")
-
-
-def has_empty_items(schema: Any) -> bool:
-    """Whether an array in the schema has items of no bytes.
-
-    A few bytes of such an array can claim any number of items: reading it would not end.
-    """
-    if isinstance(schema, list):
-        return any(has_empty_items(branch) for branch in schema)
-    if not isinstance(schema, dict):
-        return False
-    if schema.get("type") == "array" and _is_empty(schema["items"]):
-        return True
-    inner = [schema.get("items"), schema.get("values"), *schema.get("fields", ())]
-    type_of = schema.get("type")
-    return any(map(has_empty_items, inner)) or has_empty_items(
-        type_of if isinstance(type_of, dict | list) else None
-    )
-
-
-def _is_empty(schema: Any) -> bool:
-    if isinstance(schema, dict):
-        kind = schema.get("type")
-        if kind == "record":
-            return all(_is_empty(field["type"]) for field in schema["fields"])
-        if kind == "fixed":
-            return bool(schema["size"] == 0)
-        return _is_empty(kind)
-    return bool(schema == "null")
-
-
-class _Writer(NamedTuple):
-    """A schema that records were written with.
-
-    Attributes:
-        name: Its name without the namespace; empty if it is none of our records.
-        full_name: Its name as it stands.
-        schema: The schema; None if it can't be read with.
-        reader: Our version of it; None if it is that.
-        problem: Why it can't be read with; empty if it can.
-    """
-
-    name: str = ""
-    full_name: str = ""
-    schema: Any = None
-    reader: Any = None
-    problem: str = ""
 
 
 class Codecs:
@@ -230,12 +173,16 @@ class Codecs:
             record_type: Codec(record_type, id_, self) for record_type, id_ in ids.items()
         }
         self.by_name = {codec.name: codec for codec in self._by_type.values()}
-        self._client = client
-        # By id: ours at once, others as they come.
-        self._writers: dict[int, _Writer] = {
-            codec.schema_id: _Writer(codec.name, f"{NAMESPACE}.{codec.name}", codec.schema)
+        own = {
+            codec.schema_id: WriterSchema(
+                name=codec.name,
+                full_name=f"{NAMESPACE}.{codec.name}",
+                schema=codec.schema,
+                check=BodyCheck(plain_schema(codec.json)) if codec.type in SUBMITTED else None,
+            )
             for codec in self.by_name.values()
         }
+        self._writers = WriterSchemas(own, {c.name: c.json for c in self.by_name.values()}, client)
 
     def of(self, record_type: type[R]) -> Codec[R]:
         """The codec of a class of records."""
@@ -246,38 +193,26 @@ class Codecs:
         return self._by_type[type(record)].encode(record)
 
     async def fetch_schemas(self, values: Iterable[bytes | None]) -> None:
-        """Fetch the schemas that these values were written with and that are not yet known.
+        """Fetch the schemas that these values were written with and that are not known.
 
-        A registry that is down is not a bad record: this waits until it answers. So does `read`,
-        but it holds up whoever calls it.
+        A registry that is down is not a bad record: this waits until it answers. Decoding does
+        too, for a schema that was not fetched, but it blocks.
         """
-        # A view of a header that is no header reads as an id that nobody has: `read` explains it.
-        ids = {int.from_bytes(v[1:HEADER_BYTES]) for v in values if v and v[:1] == b"\0"}
-        for schema_id in ids - self._writers.keys():
-            self._writers[schema_id] = await asyncio.to_thread(self._fetch, schema_id)
+        await self._writers.fetch(values)
 
-    def _fetch(self, schema_id: int) -> _Writer:
-        client = self._client
-        absent = _Writer(problem=f"schema id {schema_id} is not in the registry")
-        if client is None:
-            return absent
-        try:
-            text = retry_while_down(partial(client.get_schema, schema_id)).schema_str
-            schema: Any = fastavro.parse_schema(json.loads(text or ""), named_schemas={})
-        except SchemaRegistryError as error:
-            if error.http_status_code != 404:
-                raise
-            return absent
-        except (ValueError, TypeError, fastavro.schema.SchemaParseException) as error:
-            return _Writer(problem=f"schema id {schema_id} is not an Avro schema: {error}")
-        if has_empty_items(schema):
-            return _Writer(problem=f"schema id {schema_id} has an array of items without bytes")
-        full_name = schema.get("name", "") if isinstance(schema, dict) else ""
-        name = full_name.removeprefix(f"{NAMESPACE}.")
-        ours = self.by_name.get(name) if name != full_name else None
-        if ours is None:
-            return _Writer(full_name=full_name, schema=schema)
-        return _Writer(name, full_name, schema, ours.schema)
+    def fetch_schemas_blocking(self, values: Iterable[bytes | None]) -> None:
+        """As `fetch_schemas`, for callers without an event loop."""
+        self._writers.fetch_blocking(values)
+
+    def fetch_earlier_schemas(self, topics: Iterable[Topic]) -> None:
+        """Fetch the schemas that rows may have been written with by an earlier version; blocks.
+
+        Args:
+            topics: The changelogs of tables.
+        """
+        self._writers.keep_earlier_versions(
+            topic.subject(row_type) for topic in topics for row_type in topic.records
+        )
 
     @overload
     def decode_any(self, data: bytes, one: type[R], /) -> R: ...
@@ -309,9 +244,7 @@ class Codecs:
         if data[:1] != b"\0" or len(data) < HEADER_BYTES:
             raise BadRecord(_no_header(data, types))
         schema_id = int.from_bytes(data[1:HEADER_BYTES])
-        writer = self._writers.get(schema_id)
-        if writer is None:
-            writer = self._writers[schema_id] = self._fetch(schema_id)
+        writer = self._writers.of_id(schema_id)
         codec = self.by_name.get(writer.name)
         if codec is None or codec.type not in types:
             expected = _named(types)
@@ -321,19 +254,10 @@ class Codecs:
                 f"schema id {schema_id} is of {writer.full_name or 'no record'}; this topic takes "
                 f"{expected}"
             )
-        body = io.BytesIO(data)
-        body.seek(HEADER_BYTES)
         try:
-            values: Any = fastavro.schemaless_reader(body, writer.schema, writer.reader)
-        except Exception as error:
-            raise BadRecord(
-                f"the body is not Avro of {writer.name}: {error or type(error).__name__}"
-            ) from error
-        if body.tell() != len(data):
-            raise BadRecord(
-                f"{len(data) - body.tell()} bytes follow the Avro body of {writer.name}; nothing "
-                "may"
-            )
+            values = writer.read(data)
+        except DamagedBody as error:
+            raise BadRecord(f"the body is not Avro of {writer.name}: {error}") from error
         return codec, values
 
 
@@ -346,33 +270,6 @@ def _no_header(data: bytes, types: Iterable[type[Any]]) -> str:
     if len(data) < HEADER_BYTES:
         return f"the value has {len(data)} bytes; a record is {expected}"
     return f"the value starts with byte {data[0]:#04x}; it must start with {expected}"
-
-
-def _is_outage(error: BaseException) -> bool:
-    if isinstance(error, SchemaRegistryError):
-        return error.http_status_code >= 500 or error.http_status_code == -1
-    return isinstance(error, OSError) or type(error).__module__.startswith(("httpx", "httpcore"))
-
-
-def retry_while_down(call: Callable[[], T], timeout_s: float | None = None) -> T:
-    """What a call to the registry returns, called again while the registry is down.
-
-    Raises:
-        OSError: It is still down when the patience, in seconds, is at its end.
-    """
-    retrying = Retrying(
-        retry=retry_if_exception(_is_outage),
-        wait=wait_exponential(multiplier=0.2, max=5),
-        stop=stop_never if timeout_s is None else stop_after_delay(timeout_s),
-        before_sleep=before_sleep_log(log, logging.WARNING) if timeout_s is None else None,
-        reraise=True,
-    )
-    try:
-        return retrying(call)
-    except Exception as error:
-        if _is_outage(error):
-            raise OSError(str(error)) from error
-        raise
 
 
 def _set_compatibility(client: SchemaRegistryClient, subject: str) -> None:

@@ -34,6 +34,10 @@ class ProfileSubmitted:
     heights: list[int]
 
 
+# What anybody may write, and not only the stages.
+SUBMITTED = (WallConfigured, ProfileSubmitted)
+
+
 @dataclass(frozen=True, slots=True)
 class SettingsAccepted:
     """The settings of a wall, found valid."""

@@ -8,6 +8,7 @@ that of the record's dead letter.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import fastavro
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from streams.contract.avro_checks import BodyCheck, UnsafeSchema, plain_schema
+from streams.contract.avro_checks import BodyCheck, DamagedBody, UnsafeSchema, plain_schema
 from streams.contract.registry import is_outage, retry_while_down, wait_while_down
 
 if TYPE_CHECKING:
@@ -58,6 +59,29 @@ class WriterSchema(NamedTuple):
     check: BodyCheck | None = None
     is_final: bool = True
 
+    def read(self, data: bytes) -> dict[str, Any]:
+        """The fields of a value that was written with it, as in our version.
+
+        Raises:
+            DamagedBody: It was not, or something follows it.
+        """
+        # First: reading what others wrote may not end, or pass over bytes that are not there.
+        if self.check is not None:
+            _check_end(self.check.end_of(data, HEADER_BYTES), data)
+        body = io.BytesIO(data)
+        body.seek(HEADER_BYTES)
+        try:
+            fields: Any = fastavro.schemaless_reader(body, self.schema, self.reader)
+        except Exception as error:
+            raise DamagedBody(f"{error or type(error).__name__}"[:200]) from error
+        _check_end(body.tell(), data)
+        return fields  # type: ignore[no-any-return]
+
+
+def _check_end(end: int, data: bytes) -> None:
+    if end != len(data):
+        raise DamagedBody(f"{len(data) - end:,} bytes follow it, and nothing may")
+
 
 class _Fetched(NamedTuple):
     """What a look-up found, until when it holds, and when it was last named, in seconds."""
@@ -72,7 +96,7 @@ class WriterSchemas:
 
     def __init__(
         self,
-        own: Mapping[int, WriterSchema],
+        own: dict[int, WriterSchema],
         own_json: Mapping[str, Any],
         client: SchemaRegistryClient | None,
     ) -> None:
@@ -99,18 +123,39 @@ class WriterSchemas:
         Raises:
             SchemaRegistryError: The registry does not accept our credentials.
         """
-        loop = asyncio.get_running_loop()
         missing = self._missing(values)
         for start in range(0, len(missing), LOOK_UPS_AT_ONCE):
             ids = missing[start : start + LOOK_UPS_AT_ONCE]
-            calls = [partial(loop.run_in_executor, self._threads, self._look_up, i) for i in ids]
-            self._remember(ids, await asyncio.gather(*map(wait_while_down, calls)))
+            self._remember(ids, await asyncio.gather(*map(self._look_up_while_free, ids)))
+
+    async def _look_up_while_free(self, schema_id: int) -> WriterSchema:
+        async def look_up() -> WriterSchema:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self._look_up, schema_id)
+
+        return await wait_while_down(look_up)
 
     def fetch_blocking(self, values: Iterable[bytes | None]) -> None:
         """As `fetch`, for callers without an event loop."""
         for schema_id in self._missing(values):
             found = retry_while_down(partial(self._look_up, schema_id))
             self._remember([schema_id], [found])
+
+    def keep_earlier_versions(self, subjects: Iterable[str]) -> None:
+        """Fetch what subjects of ours ever held, and never forget it; blocks.
+
+        Rows that a table already has may be of any of them, whenever they are asked for.
+        """
+        client = self._client
+        if client is None:
+            return
+        for subject in subjects:
+            for version in retry_while_down(partial(client.get_versions, subject)):
+                found = retry_while_down(partial(client.get_version, subject, version))
+                schema_id = found.schema_id
+                if schema_id is not None and schema_id not in self._own:
+                    look_up = partial(self._look_up, schema_id)
+                    self._own[schema_id] = retry_while_down(look_up)
 
     def of_id(self, schema_id: int) -> WriterSchema:
         """The schema of an id; one that was not fetched before blocks until it is."""

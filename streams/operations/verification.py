@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -120,7 +119,7 @@ def accepted_walls(client: Client, until: Offsets | None = None) -> list[Wall]:
     profiles: dict[str, dict[int, bytes]] = {}
     for topic in (client.topics.walls, client.topics.profiles):
         for message in client.read(topic):
-            asyncio.run(client.codecs.fetch_schemas([message.value()]))
+            client.codecs.fetch_schemas_blocking([message.value()])
             record = _record(message)
             if record.offset >= ends.get((record.topic, record.partition), record.offset + 1):
                 continue

@@ -55,7 +55,7 @@ def bad_profiles(codecs, other, bomb_id) -> list[tuple[str, bytes | None, bytes 
         ("bytes follow", b"w/1", good + b"\0"),
         ("not Avro", b"w/1", head + body + b"\x01" + huge),
         ("not Avro", b"w/1", head + body + huge),
-        ("items without bytes", b"w/1", b"\0" + struct.pack(">I", bomb_id) + body + b"\0" + huge),
+        ("more is claimed", b"w/1", b"\0" + struct.pack(">I", bomb_id) + body + b"\0" + huge),
         ("0 sections", b"w/1", profile("w", 1, [])),
         ("2,001 sections", b"w/1", profile("w", 1, [1] * 2001)),
         ("900,000 sections", b"w/1", profile("w", 1, [1] * 900_000)),

@@ -149,3 +149,27 @@ def test_batches_are_cut_between_keys_first_and_within_a_key_later(keys, sizes):
     records = [SimpleNamespace(key=key, value=b"x") for key in keys]
     batches = BatchStream(None, "planner", None, lambda record: len(record.value), 2, 4)
     assert [len(cut) for cut in batches._cut(records)] == sizes
+
+
+async def test_each_batch_is_prepared_before_its_agent_gets_it():
+    prepared = []
+
+    async def prepare(records):
+        prepared.append(list(records))
+
+    class Stream:
+        def noack(self):
+            return self
+
+        async def events(self):
+            records = [SimpleNamespace(key=b"a", value=b"1"), SimpleNamespace(key=b"b", value=b"2")]
+            message = SimpleNamespace(topic="in", partition=0)
+            yield SimpleNamespace(message=message, value=SimpleNamespace(records=records))
+
+    app = SimpleNamespace(prepare=prepare)
+    batches = BatchStream(app, "planner", Stream(), lambda record: len(record.value), 1, 1)
+    given = []
+    async for batch in batches:
+        given.append(batch.records)
+        assert prepared == given
+    assert len(given) == 2

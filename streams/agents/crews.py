@@ -1,8 +1,7 @@
 """Crews: build the sections that each crew is told to, and report them by profile.
 
 Reads `wall.build-commands`, which is partitioned by crew. The table holds the last order of each
-crew. What a batch built is gathered per profile before it goes on: a record for each profile
-instead of one for each section.
+crew. The sections that a batch builds are reported in one record per plan, not one per section.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def build(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     run: list[tuple[Any, ...]] = []
     decode = context.codecs.of(BuildSection).decoder(in_common=3)
     for record, order in zip(batch.records, decode(r.value for r in batch.records), strict=True):
-        # Orders of one plan follow one another, and name it by the very same tuple.
+        # Neighbouring orders of one plan share the identical first tuple.
         if order is not None and order[0] is plan:
             run.append(order)
             continue
@@ -104,7 +103,7 @@ class _Orders:
         )
         subject = f"{wall}/{profile}"
         section_keys = subject.encode() + b"/%d"
-        # On the partition of its profile, where the events that say the same of the profile are.
+        # All audit events of a profile are on the profile's partition.
         self._messages.add(
             self._context.topics.events.name,
             [section_keys % section for section in sections],

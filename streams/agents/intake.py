@@ -1,9 +1,9 @@
 """Intake: check what was submitted and put it on the log of its wall.
 
-Reads `wall.walls` and `wall.profiles`, which anybody may write to. What is valid goes to
-`wall.accepted`, one log per wall; what is not goes to `wall.dead-letters` with its bytes. The
-table remembers the offset of the last event of each key, so that an event that is delivered
-again is not accepted again.
+Reads `wall.walls` and `wall.profiles`, which anybody may write to. A valid record goes to
+`wall.accepted`, one log per wall; any other goes to `wall.dead-letters` with its bytes. The table
+remembers the offset of the last accepted record of each key, so that redelivery accepts nothing
+twice.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _accept_one(
     key = _key_text(record.key, "wall id/profile number" if is_profile else "wall id")
     wall, profile = _split_profile_key(key) if is_profile else (checked_wall_id(key), 0)
     source = batch.partition, record.offset
-    # Before the row is asked: what is wrong is wrong each time it is delivered.
+    # Check before looking at the row: a bad record is a dead letter each time it is delivered.
     accepted: ProfileAccepted | SettingsAccepted
     if is_profile:
         heights = None if record.value is None else _heights(record.value, wall, profile, context)
@@ -93,10 +93,10 @@ def _accept_one(
     state = context.state(rows, IntakeRow)
     row = state.get(key)
     if row is not None and record.offset <= row.offset:
-        return None  # delivered again: a row is written only after its event was accepted
+        return None  # delivered again: a row is written only when its record is accepted
     if record.value is None and (row is None or not row.live):
         raise BadRecord(
-            f"a tombstone for {key}, which is not there; only what was submitted can be withdrawn"
+            f"a tombstone for {key}, which does not exist; only what was submitted can be withdrawn"
         )
     state.put(key, IntakeRow(record.offset, live=record.value is not None))
     return context.message(context.topics.accepted, wall, accepted)
@@ -113,7 +113,7 @@ def _key_text(key: bytes | None, shape: str) -> str:
 
 def _split_profile_key(key: str) -> tuple[str, int]:
     wall, slash, number = key.rpartition("/")
-    # One spelling a number: 01 would compact beside 1, as a second value of the same profile.
+    # One spelling per number: compaction would keep 01 beside 1, as a second value of a profile.
     if not slash or not (number.isascii() and number.isdecimal()) or number.startswith("0"):
         raise BadRecord(
             f"the key {key[:100]!r} is not a wall id, a slash and a profile number from 1"

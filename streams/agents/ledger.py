@@ -1,17 +1,17 @@
 """Ledger: account for each profile, and publish its rows when a plan is complete.
 
-Reads `wall.progress`: what is planned for a profile, and which of its sections are built, in any
-order and however often. A row has the plan that is published and the one that is being built.
-When all sections of the latter are in, the profile's rows change over to it, from one complete
-version to the next: days that it no longer has are tombstoned, and a withdrawn profile keeps its
-row as a marker, so that no late record brings it back.
+Reads `wall.progress`: the plans of a profile, and reports of sections built, in any order and
+however often. A row has the published plan and the one being built. When all sections of that one
+are built, the profile's rows change over to it, from one complete version to the next: days that
+it no longer has get a tombstone. A withdrawn profile keeps its row, so that no late record brings
+it back.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from domain.daily import SectionsAtWork, daily_columns
+from domain.daily import daily_columns
 from domain.materials import material_named
 from streams import metrics
 from streams.batching import Message, Messages, Outcome
@@ -30,7 +30,7 @@ from streams.contract.records import (
 if TYPE_CHECKING:
     from streams.batching import BatchApp, BatchStream, BatchTable, RecordBatch, Rows
     from streams.context import StageContext
-    from streams.contract.records import Plan, PlanState
+    from streams.contract.records import Plan
 
 
 def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
@@ -55,15 +55,6 @@ class _Profile(NamedTuple):
         return f"{self.wall}/{self.number}"
 
 
-class _Amounts(NamedTuple):
-    """Totals of a profile's plan; ice in cubic yards, cost in gold dragons."""
-
-    sections: int
-    days: int
-    ice: int
-    cost: int
-
-
 def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     """Apply a batch of plans and reports, and publish the plans that they complete."""
     outcome = Outcome()
@@ -79,108 +70,108 @@ def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
         # Publish when a plan completes, not once per batch. If the worker crashes halfway,
         # redelivery publishes the same rows again before a later plan can replace them.
         if plan is not None:
-            curve = row.built_curve
-            outcome.extend(_publication(profile, row, plan, curve, context))
-            row = row.publish(curve)
+            published = row.publish(plan)
+            outcome.messages.extend(_daily_rows(profile, row, published, plan, context))
+            outcome.messages.extend(_audit(profile, row, published, plan, context))
+            outcome.announcements.extend(_announcements(profile, published, plan, context))
+            metrics.PROFILES_COMPLETED.inc()
+            row = published
         elif isinstance(event, ProfilePlanned) and row is not before:
             newly_planned.add(profile)
         touched[profile] = row
     for profile, row in touched.items():
         if profile in newly_planned and row.planned is not None:
-            outcome.announcements.extend(_building(profile, row, row.planned, context))
+            outcome.announcements.extend(_announcements(profile, row, row.planned, context))
         # The next report is most likely of a plan that is being built.
         state.put(profile.key, row, keep=row.is_building)
     outcome.messages.extend(events.dead_letters)
     return outcome
 
 
-def _publication(
-    profile: _Profile, row: LedgerRow, plan: Plan, curve: SectionsAtWork, context: StageContext
-) -> Outcome:
-    """The rows of the plan that is complete, and what announces them once they can be read."""
-    daily = daily_columns(curve, material_named(plan.material))
-    amounts = _Amounts(plan.sections, curve.last_day(), sum(daily.ice), sum(daily.cost))
-    topic, version = context.topics.daily.name, row.building
-    day_keys = profile.key.encode() + b"/%d"
-    encode_days = context.codecs.of(DailyUsage).encoder("day", "ice", "cost", "cumulative_cost")
-    plan_fields = {"wall": profile.wall, "profile": profile.number, "version": version}
-    removed_days = sorted({day for day, _, _ in row.published_curve.rows()}.difference(daily.days))
+def _daily_rows(
+    profile: _Profile, before: LedgerRow, row: LedgerRow, plan: Plan, context: StageContext
+) -> Messages:
+    """The daily rows of the published plan, and tombstones for days that only the old one has."""
+    daily = daily_columns(row.published_curve, material_named(plan.material))
+    old_days = {day for day, _, _ in before.published_curve.rows()}
+    removed_days = sorted(old_days.difference(daily.days))
+    encode = context.codecs.of(DailyUsage).encoder("day", "ice", "cost", "cumulative_cost")
+    fields = {"wall": profile.wall, "profile": profile.number, "version": row.published}
+    topic, day_keys = context.topics.daily.name, profile.key.encode() + b"/%d"
     messages = Messages()
     messages.add(
-        topic, [day_keys % day for day in daily.days],
-        encode_days(plan_fields, *daily), profile.partition,
-    )  # fmt: skip
+        topic, [day_keys % day for day in daily.days], encode(fields, *daily), profile.partition
+    )
     messages.add(
-        topic, [day_keys % day for day in removed_days],
-        [None] * len(removed_days), profile.partition,
-    )  # fmt: skip
-    messages.extend(_audit(profile, row, plan, amounts.days, context))
+        topic,
+        [day_keys % day for day in removed_days],
+        [None] * len(removed_days),
+        profile.partition,
+    )
     metrics.DAILY_ROWS.inc(len(daily.days) + len(removed_days))
-    metrics.PROFILES_COMPLETED.inc()
-    if plan.withdrawn:
-        overview = Message(
-            context.topics.overview.name, profile.key.encode(), None, profile.partition
-        )
-    else:
-        overview = _overview(profile, version, "COMPLETE", amounts, context)
-    totals = _totals(profile, version, "COMPLETE", plan, amounts, curve, context)
-    return Outcome(messages, Messages(overview, totals))
+    return messages
 
 
 def _audit(
-    profile: _Profile, row: LedgerRow, plan: Plan, days: int, context: StageContext
+    profile: _Profile, before: LedgerRow, row: LedgerRow, plan: Plan, context: StageContext
 ) -> Messages:
-    """The audit of a plan that is complete, whose last day of work is given."""
-    wall, number, _ = profile
+    """The audit of a plan that is published now."""
+    wall, number, version = profile.wall, profile.number, row.published
     events: list[object] = []
     if plan.withdrawn:
-        events.append(ProfileWithdrawn(wall, number, row.building))
+        events.append(ProfileWithdrawn(wall, number, version))
     else:
-        if row.published >= 0:
-            events.append(PlanReplaced(wall, number, row.published, row.building))
-        events.append(ProfileCompleted(wall, number, row.building, days))
+        if before.published >= 0:
+            events.append(PlanReplaced(wall, number, before.published, version))
+        events.append(ProfileCompleted(wall, number, version, row.published_curve.last_day()))
     topic = context.topics.events
     return Messages(*(context.message(topic, profile.key, event) for event in events))
 
 
-def _building(profile: _Profile, row: LedgerRow, plan: Plan, context: StageContext) -> Messages:
-    """Say that a plan is being built; the amounts stay those of the published one."""
+def _announcements(
+    profile: _Profile, row: LedgerRow, plan: Plan, context: StageContext
+) -> Messages:
+    """Tell the latest plan of a profile; the amounts are those of the published one."""
     curve = row.published_curve
     material = material_named(row.material or plan.material)
-    sections = row.sections if row.published >= 0 else plan.sections
     ice = curve.feet() * material.yd3_per_ft
-    amounts = _Amounts(sections, curve.last_day(), ice, ice * material.gd_per_yd3)
-    return Messages(
-        _overview(profile, row.published, "BUILDING", amounts, context),
-        _totals(profile, row.building, "BUILDING", plan, amounts, curve, context),
-    )
-
-
-def _overview(
-    profile: _Profile, version: int, state: PlanState, amounts: _Amounts, context: StageContext
-) -> Message:
-    record = ProfileOverview(profile.wall, profile.number, version, state, *amounts)
-    return context.message(context.topics.overview, profile.key, record, profile.partition)
-
-
-def _totals(
-    profile: _Profile, version: int, state: PlanState, plan: Plan, amounts: _Amounts,
-    curve: SectionsAtWork, context: StageContext,
-) -> Message:  # fmt: skip
-    record = ProfileTotals(
+    totals = ProfileTotals(
         wall=profile.wall,
         profile=profile.number,
-        version=version,
-        state=state,
+        version=row.building,
+        state="BUILDING" if row.is_building else "COMPLETE",
         withdrawn=plan.withdrawn,
         mode=plan.mode,
         crews=plan.crews,
         material=plan.material,
-        sections=amounts.sections,
-        days=amounts.days,
-        ice=amounts.ice,
-        cost=amounts.cost,
-        step_days=[day for day, _ in curve.steps],
-        steps=[change for _, change in curve.steps],
+        sections=row.sections if row.published >= 0 else plan.sections,
+        days=curve.last_day(),
+        ice=ice,
+        cost=ice * material.gd_per_yd3,
+        step_days=row.step_days,
+        steps=row.steps,
     )
-    return context.message(context.topics.totals, profile.wall, record)
+    return Messages(
+        _overview(profile, row.published, totals, context),
+        context.message(context.topics.totals, profile.wall, totals),
+    )
+
+
+def _overview(
+    profile: _Profile, version: int, totals: ProfileTotals, context: StageContext
+) -> Message:
+    """The overview of a profile: its totals, and the version whose amounts they are."""
+    topic, partition = context.topics.overview, profile.partition
+    if totals.withdrawn and totals.state == "COMPLETE":
+        return Message(topic.name, profile.key.encode(), None, partition)
+    overview = ProfileOverview(
+        wall=totals.wall,
+        profile=totals.profile,
+        version=version,
+        state=totals.state,
+        sections=totals.sections,
+        days=totals.days,
+        ice=totals.ice,
+        cost=totals.cost,
+    )
+    return context.message(topic, profile.key, overview, partition)

@@ -1,9 +1,9 @@
-"""Planner: fold a wall's log and tell its crews what to build.
+"""Planner: apply the events of a wall's log, and order its crews to build what they change.
 
 Reads `wall.accepted`. The table holds a wall's settings and profiles as last accepted, each with
 the offset of the event that last changed it. The version of a profile's plan is the highest of
 the offsets that the plan depends on: those of the settings and of the profile, and, in modes
-whose crews go from one profile to the next, of all profiles before it. It is so a function of the
+whose crews go from one profile to the next, of all profiles before it. So it is a function of the
 log alone, and grows with every change. Only profiles whose version changed are planned again.
 """
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from streams.batching import BatchApp, BatchStream, BatchTable, Record, RecordBatch, Rows
     from streams.context import StageContext, State
 
-# Sections in a batch: few enough for the crews to begin while the planner goes on. Of one wall many
-# more, because a pool's later profiles are planned again after every batch.
+# A batch is cut at about this many sections, so that crews begin while the planner goes on. Records
+# of one wall stay together for longer: in a pool, each batch plans all later profiles again.
 SECTIONS_PER_BATCH = 20_000
 SECTIONS_OF_A_WALL = 200_000
 

@@ -1,9 +1,9 @@
 """Batch codecs: many Avro records of one kind at once, by code that is generated from the schema.
 
-A batch repeats itself: all orders of a plan have the wall, the profile and the version in common,
-and differ in a few small numbers. So the encoder takes what is in common once and the rest as
-columns, and the decoder reads what records have in common once for as long as it stays the same.
-The bytes are those of fastavro, which tests compare them with.
+All orders of a plan have the same wall, profile and version, and differ in a few small numbers.
+So the encoder takes the common fields once and the others as columns, and the decoder decodes
+common fields again only when their bytes change. The bytes are those of fastavro; tests compare
+the two.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _long_or_null(number: int) -> bytes:
 
 
 class _Strings(dict[str, bytes]):
-    """Strings in Avro, those seen lately kept: names repeat from record to record."""
+    """Strings in Avro, cached: names repeat from record to record."""
 
     def __missing__(self, text: str) -> bytes:
         data = text.encode()
@@ -163,12 +163,13 @@ def compile_decoder(schema: Schema, header: bytes, in_common: int) -> Decoder:
     Args:
         schema: The record's schema, as JSON; its fields are int, long, string or boolean.
         header: What every record begins with.
-        in_common: How many of the first fields are often the same from record to record.
+        in_common: How many of the first fields are often equal in neighbouring records.
 
     Returns:
-        A function of the records' bytes that yields, for each, a tuple: a tuple of the fields in
-        common, the very same one for as long as they stay the same, and the other fields. It
-        yields None for what it does not understand: a record of another schema, or none at all.
+        A function of the records' bytes that yields a tuple for each, of an order for example
+        `((wall, profile, version), section, crew, ...)`. Neighbours that begin alike share the
+        identical first tuple: compare it with `is`. It yields None for a tombstone, for a record
+        of another schema, and for damaged bytes.
 
     Raises:
         TypeError: A field has another type.

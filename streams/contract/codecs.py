@@ -234,7 +234,10 @@ class Codecs:
             BadRecord: It is not one of these records in the registry's wire format.
         """
         codec, values = self._decode(data, types)
-        return codec.record_of(values)
+        try:
+            return codec.record_of(values)
+        except ValueError as error:
+            raise BadRecord(f"the {codec.name} contradicts itself: {error}") from error
 
     def decode_fields(self, data: bytes, *types: type[Any]) -> Fields:
         """As `decode_any`, but the fields in a dictionary: what becomes JSON needs no instance."""

@@ -111,6 +111,11 @@ class SectionsBuilt:
     first_days: list[int]
     days: list[int]
 
+    def __post_init__(self) -> None:
+        """Refuse lists that do not run side by side."""
+        if not len(self.sections) == len(self.first_days) == len(self.days):
+            raise ValueError("sections, first_days and days are not equally long")
+
 
 @dataclass(frozen=True, slots=True)
 class SectionCompleted:
@@ -195,6 +200,11 @@ class ProfileTotals:
     cost: int
     step_days: list[int]
     steps: list[int]
+
+    def __post_init__(self) -> None:
+        """Refuse lists that do not run side by side."""
+        if len(self.step_days) != len(self.steps):
+            raise ValueError("step_days and steps are not equally long")
 
     @property
     def curve(self) -> SectionsAtWork:
@@ -358,11 +368,6 @@ class LedgerRow:
         """How many sections are at work each day, in the published plan."""
         return SectionsAtWork(tuple(zip(self.step_days, self.steps, strict=True)))
 
-    @property
-    def built_curve(self) -> SectionsAtWork:
-        """How many sections are at work each day, as far as the plan being built is built."""
-        return curve_of(zip(self.built_first_days, self.built_days, strict=True))
-
     def apply(self, event: ProfilePlanned | SectionsBuilt) -> LedgerRow:
         """The row after an event; the very same row if the event changes nothing.
 
@@ -384,13 +389,13 @@ class LedgerRow:
         )  # fmt: skip
         return replace(row, planned=plan)
 
-    def publish(self, curve: SectionsAtWork) -> LedgerRow:
-        """The row once the plan being built, whose curve this is, is the published one."""
-        plan = self.planned
+    def publish(self, plan: Plan) -> LedgerRow:
+        """The row once its completed plan is the published one."""
+        curve = curve_of(zip(self.built_first_days, self.built_days, strict=True))
         return LedgerRow(
             published=self.building,
-            material=plan.material if plan else None,
-            sections=plan.sections if plan else 0,
+            material=plan.material,
+            sections=plan.sections,
             step_days=[day for day, _ in curve.steps],
             steps=[change for _, change in curve.steps],
             building=self.building,

@@ -31,12 +31,12 @@ COMPACT = "compact"
 DELETE = "delete"
 FOREVER = -1
 DAY_MS = 24 * 60 * 60 * 1000
-# A dead letter holds a whole record and says more: it may be larger than any record.
+# A dead letter holds a whole record and the reason, so it may be larger than any other record.
 DEAD_LETTER_BYTES = 4 * 1024 * 1024
 
 
 class TopicMismatch(RuntimeError):
-    """A topic that is there already has another number of partitions than is set."""
+    """An existing topic has another number of partitions than the settings."""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -214,23 +214,25 @@ def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[tuple[Top
         Each topic, and whether it was created now.
 
     Raises:
-        TopicMismatch: A topic is there with another number of partitions than is set.
+        TopicMismatch: An existing topic has another number of partitions than the settings.
         KafkaException: The broker refused, or did not answer in time.
     """
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
-    there = admin.list_topics(timeout=timeout_s).topics
+    existing = admin.list_topics(timeout=timeout_s).topics
     wanted = Topics.of(settings).all()
     for topic in wanted:
-        found = len(there[topic.name].partitions) if topic.name in there else settings.partitions
+        if topic.name not in existing:
+            continue
+        found = len(existing[topic.name].partitions)
         if found != settings.partitions:
             # Tables and their sources are matched by partition: another number breaks both.
             raise TopicMismatch(
                 f"topic {topic.name} has {found} partitions, but THEWALL_PARTITIONS is "
                 f"{settings.partitions}: set it to {found}, or use another THEWALL_TOPIC_PREFIX"
             )
-    missing = [topic for topic in wanted if topic.name not in there]
+    missing = [topic for topic in wanted if topic.name not in existing]
     created = admin.create_topics([_new(topic, settings) for topic in missing]) if missing else {}
-    present = [_update(topic) for topic in wanted if topic.name in there]
+    present = [_update(topic) for topic in wanted if topic.name in existing]
     altered = admin.incremental_alter_configs(present) if present else {}
     for future in (*created.values(), *altered.values()):
         try:
@@ -268,8 +270,8 @@ def _wait_for_leaders(admin: AdminClient, topics: list[Topic], timeout_s: float)
     """A topic is created before its partitions can be asked for anything."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        there = admin.list_topics(timeout=timeout_s).topics
-        partitions = [there[t.name].partitions for t in topics if t.name in there]
+        existing = admin.list_topics(timeout=timeout_s).topics
+        partitions = [existing[t.name].partitions for t in topics if t.name in existing]
         led = all(p.leader >= 0 for of_topic in partitions for p in of_topic.values())
         if led and len(partitions) == len(topics) and all(partitions):
             return

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 Amounts = dict[str, tuple[int, ...]]
 
 
-class _Record(NamedTuple):
+class _Consumed(NamedTuple):
+    """A consumed record as stages read it; verification needs no headers."""
+
     topic: str
     partition: int
     offset: int
@@ -53,15 +55,15 @@ class RowSet:
         return digest(self.daily, self.overview)
 
     def differences(self, found: RowSet) -> list[str]:
-        """What is wrong with the found rows, a sentence each."""
+        """What is wrong with the found rows, one sentence per row."""
         return [
-            f"{topic} {key}: {_shown(expected.get(key))} expected, {_shown(there.get(key))} found"
-            for topic, expected, there in (
+            f"{topic} {key}: {_shown(expected.get(key))} expected, {_shown(actual.get(key))} found"
+            for topic, expected, actual in (
                 ("daily", self.daily, found.daily),
                 ("overview", self.overview, found.overview),
             )
-            for key in sorted(expected.keys() | there.keys())
-            if expected.get(key) != there.get(key)
+            for key in sorted(expected.keys() | actual.keys())
+            if expected.get(key) != actual.get(key)
         ]
 
     def of_wall(self, wall: str) -> RowSet:
@@ -110,7 +112,7 @@ def accepted_walls(client: Client, until: Offsets | None = None) -> list[Wall]:
 
     Args:
         client: Reads the events.
-        until: Offsets by topic and partition from which on events are left out.
+        until: Read each partition up to this offset, by topic and partition; None for all.
     """
     ends = until or {}
     context = StageContext(client.topics, client.codecs, client.settings.partitions)
@@ -120,7 +122,7 @@ def accepted_walls(client: Client, until: Offsets | None = None) -> list[Wall]:
     for topic in (client.topics.walls, client.topics.profiles):
         for message in client.read(topic):
             client.codecs.fetch_schemas_blocking([message.value()])
-            record = _record(message)
+            record = _consumed(message)
             if record.offset >= ends.get((record.topic, record.partition), record.offset + 1):
                 continue
             rows = Rows(store, record.partition)
@@ -143,8 +145,8 @@ def accepted_walls(client: Client, until: Offsets | None = None) -> list[Wall]:
     ]
 
 
-def _record(message: Message) -> _Record:
-    return _Record(
+def _consumed(message: Message) -> _Consumed:
+    return _Consumed(
         message.topic() or "",
         message.partition() or 0,
         message.offset() or 0,

@@ -93,7 +93,7 @@ def test_a_tombstone_for_an_unknown_profile_is_a_dead_letter(context):
     outcome = intake((b"w/1", None), (b"w/2", None))
     letters = intake.sent(outcome, context.topics.dead_letters)
     assert [letter.key for letter in letters] == [b"w/1", b"w/2"]
-    assert all("which is not there" in letter.reason for letter in letters)
+    assert all("which does not exist" in letter.reason for letter in letters)
     assert intake.sent(outcome, context.topics.accepted) == []
 
 
@@ -212,6 +212,17 @@ class TestLedger:
         ledger(self.planned(context, 2, 0, withdrawn=True))
         outcome = ledger(self.planned(context, 1, 1), self.built(context, 1, [1], [3]))
         assert [*outcome.messages, *outcome.announcements] == []
+
+    def test_a_report_whose_lists_differ_in_length_is_a_dead_letter(self, ledger, context):
+        uneven = bytearray(self.built(context, 1, [1], [3])[1])
+        assert uneven[-3:] == b"\x02\x06\x00"  # one day, 3, and no more
+        del uneven[-3:-1]
+        outcome = ledger((b"w/1", bytes(uneven)), self.planned(context, 1, 1))
+        (letter,) = ledger.sent(outcome, context.topics.dead_letters)
+        assert letter.value == bytes(uneven)
+        assert "not equally long" in letter.reason
+        outcome = ledger(self.built(context, 1, [1], [3]))
+        assert len(ledger.sent(outcome, context.topics.daily)) == 3
 
     def test_rows_are_announced_only_after_they_are_sent(self, ledger, context):
         outcome = ledger(self.planned(context, 1, 1), self.built(context, 1, [1], [3]))

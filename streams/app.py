@@ -63,6 +63,7 @@ def create_app(settings: Settings) -> BatchApp:
             max_suspension_s=settings.session_timeout_s * 0.8,
         ),
         prepare=fetch_schemas,
+        dead_letter=context.dead_letter,
         on_batch=metrics.count_batch,
         on_recovered=metrics.count_recovered,
         directory=directory,

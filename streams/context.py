@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from streams import metrics
-from streams.batching import Message, Messages
+from streams.batching import Message, Messages, escaped_name
 from streams.contract.codecs import BadRecord
 from streams.contract.records import DeadLetter, Header
 
@@ -145,6 +145,6 @@ class StageContext:
             timestamp=record.timestamp,
             key=record.key,
             value=record.value,
-            headers=[Header(name, value) for name, value in record.headers],
+            headers=[Header(escaped_name(name), value) for name, value in record.headers],
         )
         return Message(self.topics.dead_letters.name, record.key, self.codecs.encode(letter))

@@ -19,6 +19,7 @@ While a batch waits for the broker, the next ones are computed: see `BatchProduc
 
 from streams.batching.app import BatchApp
 from streams.batching.delivery import Batch, BatchStream
+from streams.batching.fetched import escaped_name
 from streams.batching.producer import BatchProducer
 from streams.batching.records import Message, Messages, Outcome, Record, RecordBatch
 from streams.batching.rocks import RocksDirectory, StoreInUse
@@ -38,4 +39,5 @@ __all__ = [
     "RocksDirectory",
     "Rows",
     "StoreInUse",
+    "escaped_name",
 ]

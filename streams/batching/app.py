@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from faust.types import ServiceT, StreamT
 
     from streams.batching.producer import BatchProducer
-    from streams.batching.records import Record, RecordBatch
+    from streams.batching.records import DeadLetter, Record, RecordBatch
     from streams.batching.rocks import RocksDirectory
 
 
@@ -37,6 +37,7 @@ class BatchApp(faust.App):
         *,
         output: BatchProducer,
         prepare: Callable[[Sequence[Record]], Awaitable[None]] = _no_preparation,
+        dead_letter: DeadLetter | None = None,
         on_batch: Callable[[RecordBatch, str, float], None] = lambda *_: None,
         on_recovered: Callable[[str, int], None] = lambda *_: None,
         directory: RocksDirectory | None = None,
@@ -49,6 +50,8 @@ class BatchApp(faust.App):
             output: What the agents send with.
             prepare: Awaited with the records of a batch before its agent gets it: for whatever
                 decoding them has to wait for, with the event loop free meanwhile.
+            dead_letter: Makes the dead letter of a record that can't be read; without it, such a
+                record ends the worker.
             on_batch: Called with each batch that an agent has computed, the agent's name, and how
                 long it took, in seconds: for metrics, which count records and not batches.
             on_recovered: Called with the name of a table, and how many messages of its changelog
@@ -68,6 +71,7 @@ class BatchApp(faust.App):
         super().__init__(id, **settings)
         self.output = output
         self.prepare = prepare
+        self.dead_letter = dead_letter
         self.on_batch = on_batch
         self.on_recovered = on_recovered
         self._directory = directory

@@ -8,7 +8,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
 from streams.batching.crash import crash
-from streams.batching.records import RecordBatch
+from streams.batching.fetched import UnreadableBatch, UnreadableRecord
+from streams.batching.records import Messages, RecordBatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from faust.types import StreamT
 
     from streams.batching.host import Host
-    from streams.batching.records import Messages, Outcome, Record
+    from streams.batching.records import Outcome, Record
     from streams.batching.table import Rows
 
 # Messages of one agent that may be on their way to the broker while it computes the next batch. Not
@@ -92,12 +93,25 @@ class BatchStream:
         """Yield batches; each has to be delivered before the next is asked for."""
         async for event in cast("Any", self._stream).noack().events():
             message: Event = event.message
-            *first, last = self._cut(event.value.records)
+            records = await self._readable(event.value)
+            *first, last = self._cut(records)
             for records in first:
                 await self.app.prepare(records)
                 yield Batch(self, message, records, last=False)
             await self.app.prepare(last)
             yield Batch(self, message, last, last=True)
+
+    async def _readable(self, fetched: RecordBatch) -> Sequence[Record]:
+        """The records that could be read; the dead letters of the others are on their way."""
+        unreadable = [r for r in fetched.records if isinstance(r, UnreadableRecord)]
+        if not unreadable:
+            return fetched.records
+        make = self.app.dead_letter
+        if make is None:
+            raise UnreadableBatch(f"{fetched.topic}: {unreadable[0].reason}")
+        letters = Messages(*(make(fetched, record, record.reason) for record in unreadable))
+        await self.enqueue([letters], lambda: None)
+        return [r for r in fetched.records if not isinstance(r, UnreadableRecord)]
 
     def _cut(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
         if self._weight is None:

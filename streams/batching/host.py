@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from streams.batching.producer import BatchProducer
-    from streams.batching.records import Record, RecordBatch
+    from streams.batching.records import DeadLetter, Record, RecordBatch
 
 
 class Host(Protocol):
@@ -18,6 +18,7 @@ class Host(Protocol):
         output: What the agents send with.
         prepare: Awaited with the records of a batch before its agent gets it.
         on_batch: Called with a computed batch, the agent's name and the seconds that it took.
+        dead_letter: Makes the dead letter of a record; None if there is to be none.
         on_recovered: Called with a table's name and the changelog messages applied to it.
         read_until: The offset of a partition from which on nothing is read.
         consumer: Faust's consumer.
@@ -27,6 +28,7 @@ class Host(Protocol):
     output: BatchProducer
     prepare: Callable[[Sequence[Record]], Awaitable[None]]
     on_batch: Callable[[RecordBatch, str, float], None]
+    dead_letter: DeadLetter | None
     on_recovered: Callable[[str, int], None]
     read_until: Mapping[tuple[str, int], int]
     consumer: Any

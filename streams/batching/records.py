@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -52,6 +53,10 @@ class Message(NamedTuple):
     key: bytes | None
     value: bytes | None
     partition: int = -1
+
+
+DeadLetter = Callable[[RecordBatch, Record, str], Message]
+"""Makes the message that keeps a record which can't be processed, and says why in a sentence."""
 
 
 class Column(NamedTuple):

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.consumer import fetcher
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
+from streams.batching.crash import crash
+from streams.batching.fetched import FetchedRecords, RecordBatches, UnreadableRecord
 from streams.batching.records import RecordBatch
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from faust.types.transports import TPorTopicSet
 
     from streams.batching.host import Host
-    from streams.batching.records import Record
 
 # A partition whose records are still being handed over is left out of the fetch under way, and
 # has to wait for it: Faust's 1.5 s would be the latency of a stage under light load.
@@ -73,12 +74,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return committed
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
-        # aiokafka copies each record into a frozen dataclass, which costs more than all else it
-        # does with it. What its parser has made is all that is read here.
-        def as_parsed(_fetched: PartitionRecords, _tp: TP, record: Record) -> Record:
-            return record
-
-        PartitionRecords._consumer_record = as_parsed  # noqa: SLF001 - no setting for it
+        # aiokafka has no setting for either.
+        fetcher.MemoryRecords, fetcher.PartitionRecords = RecordBatches, FetchedRecords
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001 - Faust has no setting for it
         return consumer
@@ -190,6 +187,8 @@ class BatchConsumer(driver.Consumer):
         return [record for record in fetched if record.offset < until], until - 1
 
     def _to_batch(self, tp: TP, fetched: list[Any]) -> ConsumerMessage:
+        if self._is_changelog_tp(tp):
+            _check_readable(tp, fetched)
         records, offset = self._before_end(tp, fetched)
         last = fetched[-1]
         return ConsumerMessage(
@@ -197,7 +196,7 @@ class BatchConsumer(driver.Consumer):
             tp.partition,
             offset,
             last.timestamp / 1000.0,
-            last.timestamp_type,
+            0,
             [],
             None,
             # Faust only passes a value on; to the stream it is whatever the consumer made it.
@@ -263,6 +262,13 @@ class BatchConsumer(driver.Consumer):
     def _should_commit(self, tp: TP, offset: int) -> bool:
         committed = self._committed_offset[tp]
         return committed is None or offset > committed
+
+
+def _check_readable(changelog: TP, fetched: list[Any]) -> None:
+    """A row that is passed over would be missing, or an older one be taken for the last."""
+    for record in fetched:
+        if isinstance(record, UnreadableRecord):
+            crash(f"changelog {changelog.topic} is damaged", ValueError(record.reason))
 
 
 class BatchTransport(driver.Transport):

@@ -15,7 +15,11 @@ BUILT := streams/web/static/index.html
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(PAGE) --loglevel error
 NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --silent
 
-.PHONY: help install demo stop check test browser chaos bench bench-quick clean
+UV ?= uv
+LOCK := $(UV) pip compile --quiet pyproject.toml --generate-hashes --universal --no-header \
+	--python-version 3.11
+
+.PHONY: help install demo stop check test browser chaos bench bench-quick lock clean
 
 help: ## Show what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -78,6 +82,10 @@ bench: install ## Measure everything beside the peers, and write a report: REPOR
 
 bench-quick: install ## Measure the main ratios; the last line is one JSON object
 	@$(BIN)/python -m bench quick
+
+lock: ## Lock the dependencies anew after a change of pyproject.toml; UV is the uv command
+	$(LOCK) --group dev --all-extras -o requirements.lock
+	$(LOCK) --group build -c requirements.lock -o requirements-run.lock
 
 clean: ## Remove what install and the tests leave here
 	rm -rf .venv .report .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info \

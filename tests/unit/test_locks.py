@@ -18,7 +18,7 @@ def locked(name: str) -> dict[str, str]:
 def test_what_runs_is_what_was_tested():
     running, tested = locked("requirements-run.lock"), locked("requirements.lock")
     assert running
-    assert running.items() <= tested.items()
+    assert running.items() <= tested.items(), "run: make lock"
 
 
 def test_running_needs_no_test_tools():

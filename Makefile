@@ -10,7 +10,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
 # The page: TypeScript, built into package data by a Node that comes as a wheel.
 PAGE := streams/web/page
-PAGE_SOURCES := $(shell find $(PAGE) -path '*/node_modules' -prune -o -type f -print)
+PAGE_SOURCES := $(shell find $(PAGE)/src $(PAGE)/public $(PAGE)/*.* -type f -not -name schema.d.ts \
+	-not -name openapi.json)
 BUILT := streams/web/static/index.html
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(PAGE) --loglevel error
 NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --silent
@@ -63,6 +64,8 @@ check: install ## Lint, format, types, and which room may import which
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict domain streams
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m streams.web.description > $(PAGE)/openapi.json
+	$(NPM) run --silent types >/dev/null
 	$(NPM) run --silent check
 
 test: check ## Run every check and every test, on a real Kafka and a real registry

@@ -1,10 +1,18 @@
 /** The page from top to bottom. */
 
-import { picture, wall, wallId, walls } from "./data";
+import { picture, timeline, wall, wallId, walls } from "./data";
 import { Figures } from "./Figures";
 import { Header } from "./Header";
+import { Explain } from "./panels/Explain";
+import { Proof } from "./panels/Proof";
 import { Tabs } from "./panels/Tabs";
+import { TopicRecords } from "./panels/TopicRecords";
+import { Walls } from "./panels/Walls";
+import { Way } from "./panels/Way";
+import { Empty, Trouble } from "./parts/Trouble";
+import { go, place } from "./place";
 import { Plots } from "./plots/Plots";
+import { WhatIf } from "./plots/WhatIf";
 import { DayInWords } from "./wall/DayInWords";
 import { Transport } from "./wall/Transport";
 import { WallPicture } from "./wall/WallPicture";
@@ -17,46 +25,62 @@ export function App() {
       </a>
       <Header />
       <main>
-        <Trouble />
-        {wallId.value && <Wall />}
+        <Trouble problem={walls.state.value.problem} />
+        {wallId.value ? <Wall /> : walls.value && <NoWall />}
         <Tabs />
       </main>
+      <Opened />
     </>
   );
 }
 
 function Wall() {
+  const problems = [wall, picture, timeline].map((known) => known.state.value.problem);
+  const problem = problems.find((one) => one !== null) ?? null;
   return (
     <section class="wall" aria-label="The build">
-      <Figures />
-      <WallPicture />
-      <Legend />
-      <DayInWords />
-      <Transport />
-      <Plots />
+      <Trouble problem={problem} />
+      {!(problem?.status === 404) && (
+        <>
+          <Figures />
+          <WallPicture />
+          <DayInWords />
+          <Transport />
+          <Plots />
+          <WhatIf />
+        </>
+      )}
     </section>
   );
 }
 
-function Legend() {
+function NoWall() {
   return (
-    <ul class="legend" aria-label="Colours">
-      <li class="stone">stood before day 1</li>
-      <li class="ice">built of {wall.value?.material ?? "ice"}</li>
-      <li class="work">at work</li>
-      <li class="ghost">to build</li>
-    </ul>
+    <section class="wall nothing" aria-label="No wall yet">
+      <h2>There is no wall yet</h2>
+      <Empty>Write down the heights of its sections, and watch it being built.</Empty>
+      <button type="button" class="main" onClick={() => go({ tab: "submit" })}>
+        Submit a wall
+      </button>
+    </section>
   );
 }
 
-function Trouble() {
-  const problem =
-    walls.state.value.problem ?? wall.state.value.problem ?? picture.state.value.problem;
-  return (
-    problem && (
-      <p class="trouble" role="alert">
-        {problem.detail}
-      </p>
-    )
-  );
+/** What is open over the page, as the address says it. */
+function Opened() {
+  const [what, at = ""] = place.value.show.split(/:(.*)/s);
+  switch (what) {
+    case "walls":
+      return <Walls />;
+    case "explain":
+      return <Explain />;
+    case "proof":
+      return <Proof />;
+    case "way":
+      return <Way at={at} />;
+    case "topic":
+      return <TopicRecords topic={at} />;
+    default:
+      return null;
+  }
 }

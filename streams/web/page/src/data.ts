@@ -1,15 +1,14 @@
 /** What the page knows: the walls, and everything about the one that is shown. */
 
 import { computed, effect, signal } from "@preact/signals";
-import { getBytes, getJson } from "./api/client";
-import type { TimelineAnswer, Wall, WallSummary } from "./api/types";
+import { get, getBytes, type Schemas } from "./api/client";
 import { Loadable } from "./load";
 import { day, place } from "./place";
 import { Timeline } from "./timeline";
 import { type Picture, readPicture } from "./wall/picture";
 
-export const walls = new Loadable<WallSummary[]>();
-export const wall = new Loadable<Wall>();
+export const walls = new Loadable<Schemas["WallSummary"][]>();
+export const wall = new Loadable<Schemas["WallDetail"]>();
 export const picture = new Loadable<Picture>();
 export const timeline = new Loadable<Timeline>();
 
@@ -33,17 +32,14 @@ export const shownDay = computed(() => Math.min(day.value ?? lastDay.value, last
 /** The day that the picture shows while it plays: with the part of a day that has passed. */
 export const playhead = signal<number | null>(null);
 
-export function wallPath(id = wallId.value): string {
-  return `api/walls/${encodeURIComponent(id)}`;
-}
-
 export function loadWalls(): Promise<void> {
   return walls.load(async (signal) => {
-    const known: WallSummary[] = [];
+    const known: Schemas["WallSummary"][] = [];
     let after: string | null = "";
     while (after !== null) {
-      const page: { walls: WallSummary[]; next: string | null } = await getJson(
-        `api/walls?limit=500&after=${encodeURIComponent(after)}`,
+      const page: Schemas["Walls"] = await get(
+        "/api/walls",
+        { query: { after, limit: 1000 } },
         signal,
       );
       known.push(...page.walls);
@@ -55,21 +51,40 @@ export function loadWalls(): Promise<void> {
 
 /** Ask anew for all that may have changed about the wall that is shown. */
 export function loadWall(): void {
-  const path = wallPath();
-  wall.load((signal) => getJson<Wall>(path, signal));
-  picture.load(async (signal) => readPicture(await getBytes(`${path}/picture`, signal)));
-  timeline.load(
-    async (signal) =>
-      new Timeline((await getJson<TimelineAnswer>(`${path}/timeline`, signal)).runs),
+  const path = { wall: wallId.peek() };
+  wall.load((signal) => get("/api/walls/{wall}", { path, query: { limit: 1000 } }, signal));
+  loadPicture();
+  loadTimeline();
+}
+
+export function loadPicture(): void {
+  const path = { wall: wallId.peek() };
+  picture.load(async (signal) =>
+    readPicture(await getBytes("/api/walls/{wall}/picture", { path }, signal)),
   );
 }
 
-/** Begin: whenever another wall is shown, what is known is that wall's. */
+export function loadTimeline(): void {
+  const id = wallId.peek();
+  timeline.load((signal) => timelineOf(id, null, signal));
+}
+
+/** What a wall uses day by day; as it is, or with another number of crews. */
+export async function timelineOf(
+  id: string,
+  crews: number | null,
+  signal: AbortSignal,
+): Promise<Timeline> {
+  const asked = { path: { wall: id }, query: { crews } };
+  const answer = await get("/api/walls/{wall}/timeline", asked as never, signal);
+  return new Timeline((answer as Schemas["Timeline"]).runs);
+}
+
+/** Begin: whenever another wall is shown, what was known of the one before is forgotten. */
 export function follow(): void {
   loadWalls();
   effect(() => {
-    const id = wallId.value;
+    void wallId.value;
     for (const known of [wall, picture, timeline]) known.clear();
-    if (id) loadWall();
   });
 }

@@ -39,6 +39,11 @@ export class Loadable<Value> {
     }
   }
 
+  /** Set the value: somebody else has told it. */
+  set(value: Value): void {
+    this.state.value = { ...this.state.peek(), value };
+  }
+
   /** Forget everything: it was about something else. */
   clear(): void {
     this.asking?.abort();

@@ -68,6 +68,11 @@ export function go(change: Partial<Place>): void {
   history.pushState(null, "", address());
 }
 
+/** Show another wall, from the end of its build. */
+export function goToWall(wall: string): void {
+  go({ wall, day: null, profile: null, crew: "", crews: null, show: "" });
+}
+
 // Browsers refuse more than some hundred changes of the address in half a minute.
 const ADDRESS_EVERY_MS = 400;
 let pending: number | undefined;

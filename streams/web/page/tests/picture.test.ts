@@ -46,14 +46,16 @@ test("on day 3 of the exercise's wall 8 sections are at work and 1 is finished",
   expect(progressOn(picture, 3, 0, picture.sections)).toMatchObject({ atWork: 8, finished: 1 });
 });
 
-test("a crew of its own is named after its section, a pool's crew by the picture", () => {
+test("crews are named by the picture's rule, by their number, or in its list", () => {
   const own = readPicture(EXERCISE);
-  expect(own.crewOf(0)).toBe("1.1");
-  expect(own.crewOf(5)).toBe("3.2");
-  const pool = readPicture(
-    packPicture({ 1: [{ height: 3, crew: "2" }, { height: 30 }, { height: 4, crew: "1" }] }),
-  );
-  expect([0, 1, 2].map((section) => pool.crewOf(section))).toEqual(["2", "", "1"]);
+  expect([own.crewOf(0), own.crewOf(5)]).toEqual(["1.1", "3.2"]);
+  const sections = [{ height: 3, crew: "12" }, { height: 30 }, { height: 4, crew: "1" }];
+  for (const rule of ["number", "profile.section"] as const) {
+    const pool = readPicture(packPicture({ 1: sections }, rule));
+    expect([0, 1, 2].map((section) => pool.crewOf(section))).toEqual(["12", "", "1"]);
+  }
+  const whole = readPicture(packPicture({ 7: [{ height: 3 }, { height: 4 }] }, "profile"));
+  expect(whole.crewOf(1)).toBe("7");
 });
 
 test("days beyond 16 bits are kept", () => {

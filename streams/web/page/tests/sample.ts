@@ -6,27 +6,36 @@ export interface Section {
   crew?: string;
 }
 
-/** Pack profiles, given by number as their sections; crews are derived if no section names one. */
-export function packPicture(profiles: Record<number, Section[]>): ArrayBuffer {
+/** Pack profiles, given by number as their sections; crews are named by a rule if none is given. */
+export function packPicture(
+  profiles: Record<number, Section[]>,
+  rule: "profile.section" | "profile" | "number" = "profile.section",
+): ArrayBuffer {
   const sections = Object.values(profiles).flat();
-  const names = [...new Set(sections.map(({ crew }) => crew ?? ""))];
-  const derived = sections.every(({ crew }) => crew === undefined);
+  const names = [...new Set(sections.map(({ crew }) => crew).filter((crew) => crew !== undefined))];
+  const hasCrews = names.length > 0;
+  const firstDays = sections.map(({ firstDay }) => firstDay ?? 1);
+  const days = sections.map(({ height, firstDay = 1 }) =>
+    height < 30 ? firstDay + 29 - height : 0,
+  );
   const head = new TextEncoder().encode(
     JSON.stringify({
       version: 7,
+      days: Math.max(0, ...days),
       profiles: Object.entries(profiles).map(([number, all]) => [Number(number), all.length]),
-      crews: derived ? "derived" : names,
+      crews: hasCrews && rule !== "number" ? names : rule,
     }),
   );
   const body = 4 + Math.ceil(head.length / 4) * 4;
-  const words = sections.length * (derived ? 4 : 8);
+  const words = sections.length * (hasCrews ? 8 : 4);
   const buffer = new ArrayBuffer(body + words + sections.length);
   new DataView(buffer).setUint32(0, head.length, true);
   new Uint8Array(buffer).set(head, 4);
-  const first = sections.map(({ firstDay }) => firstDay ?? 1);
-  new Uint32Array(buffer, body, sections.length).set(first);
-  if (!derived) {
-    const crews = sections.map(({ crew }) => names.indexOf(crew ?? ""));
+  new Uint32Array(buffer, body, sections.length).set(firstDays);
+  if (hasCrews) {
+    const crews = sections.map(({ crew }) =>
+      rule === "number" ? Number(crew ?? 0) : names.indexOf(crew ?? "") + 1,
+    );
     new Uint32Array(buffer, body + 4 * sections.length, sections.length).set(crews);
   }
   new Uint8Array(buffer, body + words).set(sections.map(({ height }) => height));

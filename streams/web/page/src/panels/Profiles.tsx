@@ -9,7 +9,7 @@ import { progressOn } from "../wall/picture";
 const MOST_ROWS = 200;
 
 export function Profiles() {
-  const totals = wall.value?.profile_totals ?? [];
+  const totals = wall.value?.profiles ?? [];
   const spans = new Map(picture.value?.profiles.map((span) => [span.number, span]));
   const chosen = place.value.profile;
   const rows = totals.filter(({ profile }, at) => at < MOST_ROWS || profile === chosen);

@@ -2,10 +2,21 @@
 
 import type { ComponentType } from "preact";
 import { go, place, type Tab } from "../place";
+import { Crews } from "./Crews";
+import { DeadLetters } from "./DeadLetters";
+import { unseen } from "./deadletters";
+import { Events } from "./Events";
+import { Pipeline } from "./Pipeline";
 import { Profiles } from "./Profiles";
+import { Submit } from "./Submit";
 
 const PANELS: { tab: Tab; title: string; Panel: ComponentType }[] = [
   { tab: "profiles", title: "Profiles", Panel: Profiles },
+  { tab: "events", title: "Events", Panel: Events },
+  { tab: "crews", title: "Crews", Panel: Crews },
+  { tab: "deadletters", title: "Dead letters", Panel: DeadLetters },
+  { tab: "pipeline", title: "Pipeline", Panel: Pipeline },
+  { tab: "submit", title: "Submit", Panel: Submit },
 ];
 
 export function Tabs() {
@@ -33,6 +44,7 @@ export function Tabs() {
             onClick={() => go({ tab })}
           >
             {title}
+            {tab === "deadletters" && unseen.value > 0 && <span class="badge">{unseen.value}</span>}
           </button>
         ))}
       </div>

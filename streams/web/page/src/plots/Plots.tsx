@@ -10,7 +10,7 @@ import { schemeChanged } from "../scheme";
 import { plotDays, type Timeline } from "../timeline";
 import { readPalette } from "../wall/palette";
 import { takeOver } from "../wall/play";
-import { whatIf } from "./whatif";
+import { ghost } from "./whatif";
 
 export function Plots() {
   return (
@@ -75,6 +75,8 @@ function plotting(
     [[0], [0], [0]],
     box,
   );
+  // Until the page's own type is there, a canvas is drawn with another.
+  document.fonts.ready.then(() => plot.redraw(false, true));
   const observer = new ResizeObserver(() => {
     plot.setSize({ width: box.clientWidth, height: HEIGHT_PX });
   });
@@ -88,11 +90,10 @@ function plotting(
   const stops = [
     effect(() => {
       const actual = timeline.value;
-      const ghost = whatIf.value;
-      const days = plotDays([actual, ghost].filter((line) => line !== null));
+      const days = plotDays([actual, ghost.value].filter((line) => line !== null));
       const values = (line: Timeline | null) =>
         days.map((day) => (line ? amountOf(line, day) : null));
-      plot.setData([days, values(actual), values(ghost)]);
+      plot.setData([days, values(actual), values(ghost.value)]);
     }),
     effect(() => {
       void [shownDay.value, lastDay.value];

@@ -13,6 +13,15 @@ import { PixelRenderer } from "./pixels";
 import { type Scene, sceneHeight, sceneOf } from "./scene";
 
 export const view = signal<View>(WHOLE);
+const size = signal<Size>({ width: 0, height: 0 });
+
+/** Zoom the map about its middle; by 0 for the whole of it. */
+export function zoomBy(factor: number): void {
+  const shown = picture.state.peek().value;
+  const { width, height } = size.peek();
+  if (!shown || !sceneOf(shown, view.peek(), size.peek()).isMap) return;
+  view.value = zoomed(shown, view.peek(), factor, { x: width / 2, y: height / 2 }, size.peek());
+}
 
 interface Pointed {
   section: number;
@@ -22,7 +31,6 @@ interface Pointed {
 
 export function WallPicture() {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const size = useSignal<Size>({ width: 0, height: 0 });
   const pointed = useSignal<Pointed | null>(null);
   const shown = picture.value;
   const scene = shown && size.value.width ? sceneOf(shown, view.value, size.value) : null;
@@ -33,20 +41,20 @@ export function WallPicture() {
       size.value = { width: element.clientWidth, height: element.clientHeight };
     });
     observer.observe(element);
-    const stop = drawing(element, size, pointed);
+    const stop = drawing(element, pointed);
     // Not passive: the wheel zooms the map and must not scroll the page as well.
-    const wheel = (event: WheelEvent) => onWheel(event, size.peek());
+    const wheel = (event: WheelEvent) => onWheel(event);
     element.addEventListener("wheel", wheel, { passive: false });
     return () => {
       observer.disconnect();
       stop();
       element.removeEventListener("wheel", wheel);
     };
-  }, [size, pointed]);
+  }, [pointed]);
 
   const onMove = (event: PointerEvent) => {
     if (!shown || !scene) return;
-    if (event.buttons && scene.isMap) pan(event, shown, size.value);
+    if (event.buttons && scene.isMap) pan(event, shown);
     const { offsetX: x, offsetY: y } = event;
     const section = scene.sectionAt(x, y);
     pointed.value = section === null ? null : { section, x, y };
@@ -60,23 +68,25 @@ export function WallPicture() {
     pointed.value = null;
   };
   return (
-    <div class="picture">
-      <canvas
-        ref={canvas}
-        class={scene?.isMap ? "map" : ""}
-        style={{ height: `${shown ? sceneHeight(shown, size.value.width) : 330}px` }}
-        role="img"
-        aria-label={`The wall ${wallId.value}`}
-        aria-describedby="day-in-words"
-        onPointerMove={onMove}
-        onPointerLeave={onLeave}
-        onClick={onClick}
-      />
-      {shown && pointed.value && (
-        <Label picture={shown} at={pointed.value} width={size.value.width} />
-      )}
-      {shown && scene?.isMap && <ZoomButtons picture={shown} size={size.value} />}
-    </div>
+    <>
+      <div class={`picture ${shown ? "" : "loading"}`}>
+        <canvas
+          ref={canvas}
+          class={scene?.isMap ? "map" : ""}
+          style={{ height: `${shown ? sceneHeight(shown, size.value.width) : 330}px` }}
+          role="img"
+          aria-label={`The wall ${wallId.value}`}
+          aria-describedby="day-in-words"
+          onPointerMove={onMove}
+          onPointerLeave={onLeave}
+          onClick={onClick}
+        />
+        {shown && pointed.value && (
+          <Label picture={shown} at={pointed.value} width={size.value.width} />
+        )}
+      </div>
+      <Legend isMap={scene?.isMap ?? false} />
+    </>
   );
 }
 
@@ -103,33 +113,36 @@ function Label({ picture, at, width }: { picture: Picture; at: Pointed; width: n
   );
 }
 
-function ZoomButtons({ picture, size }: { picture: Picture; size: Size }) {
-  const by = (factor: number) => () => {
-    const middle = { x: size.width / 2, y: size.height / 2 };
-    view.value = zoomed(picture, view.value, factor, middle, size);
-  };
+/** What the colours mean; and the zoom, where there is more to see than fits. */
+function Legend({ isMap }: { isMap: boolean }) {
   const whole = view.value.zoom <= 1;
   return (
-    <fieldset class="zoom" aria-label="Zoom">
-      <button type="button" aria-label="Zoom in" onClick={by(2)}>
-        +
-      </button>
-      <button type="button" aria-label="Zoom out" disabled={whole} onClick={by(0.5)}>
-        −
-      </button>
-      <button type="button" disabled={whole} onClick={by(0)}>
-        Whole wall
-      </button>
-    </fieldset>
+    <div class="below">
+      <ul class="legend" aria-label="Colours">
+        <li class="stone">{isMap ? "waiting; the darker, the lower" : "stood before day 1"}</li>
+        <li class="work">at work</li>
+        <li class="ice">{isMap ? "finished" : "built"}</li>
+        {!isMap && <li class="ghost">to build</li>}
+      </ul>
+      {isMap && (
+        <fieldset class="zoom" aria-label="Zoom">
+          <button type="button" aria-label="Zoom in" onClick={() => zoomBy(2)}>
+            +
+          </button>
+          <button type="button" aria-label="Zoom out" disabled={whole} onClick={() => zoomBy(0.5)}>
+            −
+          </button>
+          <button type="button" disabled={whole} onClick={() => zoomBy(0)}>
+            Whole wall
+          </button>
+        </fieldset>
+      )}
+    </div>
   );
 }
 
 /** Draw whenever something that is seen changes, once a frame at most. Returns how to stop. */
-function drawing(
-  canvas: HTMLCanvasElement,
-  size: Signal<Size>,
-  pointed: Signal<Pointed | null>,
-): () => void {
+function drawing(canvas: HTMLCanvasElement, pointed: Signal<Pointed | null>): () => void {
   const context = canvas.getContext("2d") as CanvasRenderingContext2D;
   const pixels = new PixelRenderer();
   let palette = readPalette(canvas);
@@ -188,19 +201,25 @@ function outline(
   context.strokeRect(box.x - 1.5, box.y + 0.75, box.width + 1, box.height - 1.5);
 }
 
-function onWheel(event: WheelEvent, size: Size): void {
+function onWheel(event: WheelEvent): void {
   const shown = picture.state.peek().value;
-  if (!shown || !sceneOf(shown, view.peek(), size).isMap) return;
+  if (!shown || !sceneOf(shown, view.peek(), size.peek()).isMap) return;
   // Outwards from the whole wall there is nothing: the wheel then scrolls the page.
   if (view.peek().zoom <= 1 && event.deltaY > 0) return;
   event.preventDefault();
   const factor = Math.exp(-event.deltaY / 300);
-  view.value = zoomed(shown, view.peek(), factor, { x: event.offsetX, y: event.offsetY }, size);
+  view.value = zoomed(
+    shown,
+    view.peek(),
+    factor,
+    { x: event.offsetX, y: event.offsetY },
+    size.peek(),
+  );
 }
 
-function pan(event: PointerEvent, shown: Picture, size: Size): void {
-  const cell = cellPx(shown, view.value, size);
+function pan(event: PointerEvent, shown: Picture): void {
+  const cell = cellPx(shown, view.value, size.value);
   const x = view.value.x - event.movementX / cell.x;
   const y = view.value.y - event.movementY / cell.y;
-  view.value = held(shown, { ...view.value, x, y }, size);
+  view.value = held(shown, { ...view.value, x, y }, size.value);
 }

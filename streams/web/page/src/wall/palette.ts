@@ -20,8 +20,8 @@ export interface Palette {
   /** What is below a line of a plot. */
   veil: string;
   font: string;
-  /** Colour of a section on the map by height in feet, as the bytes of a pixel. */
-  resting: Uint32Array;
+  /** Colour of a section on the map by height in feet: while it waits, and while it is built. */
+  waiting: Uint32Array;
   atWork: Uint32Array;
   /** The same colours as above, as the bytes of a pixel. */
   pixel: { ghost: number; stone: number; ice: number; work: number };
@@ -52,7 +52,7 @@ export function readPalette(element: HTMLElement): Palette {
     whatIf: colour("what-if"),
     veil: colour("veil"),
     font: getComputedStyle(element).fontFamily,
-    resting: ramp(rgb(colour("map-low")), rgb(colour("map-high"))),
+    waiting: ramp(rgb(colour("map-low")), rgb(colour("map-high"))),
     atWork: ramp(rgb(colour("map-work-low")), rgb(colour("map-work-high"))),
   };
   probe.remove();

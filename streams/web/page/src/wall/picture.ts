@@ -30,14 +30,16 @@ export interface Picture {
 
 interface Head {
   version: number;
+  days: number;
   profiles: [number, number][];
-  crews: string[] | "derived";
+  /** How crews are named: by a rule, by their number, or in this list. */
+  crews: "profile.section" | "profile" | "number" | string[];
 }
 
 /**
  * Read the binary answer: u32 length of the head, the head in JSON, padding to a multiple of 4,
- * then u32 first days, u32 crews (as indexes of the head's names; left out where they are derived),
- * u8 heights. All of it is little-endian, as are all machines that run a browser.
+ * then u32 first days, u32 crews (left out where a rule names them; 0 is none), u8 heights. All of
+ * it is little-endian, as are all machines that run a browser.
  */
 export function readPicture(buffer: ArrayBuffer): Picture {
   const headLength = new DataView(buffer).getUint32(0, true);
@@ -50,33 +52,30 @@ export function readPicture(buffer: ArrayBuffer): Picture {
   });
   const body = 4 + Math.ceil(headLength / 4) * 4;
   const firstDay = new Uint32Array(buffer, body, start);
-  const named = head.crews === "derived" ? null : head.crews;
-  const crew = named && new Uint32Array(buffer, body + 4 * start, start);
-  const height = new Uint8Array(buffer, body + (named ? 8 : 4) * start, start);
+  const hasCrews = Array.isArray(head.crews) || head.crews === "number";
+  const crew = new Uint32Array(buffer, body + 4 * start, hasCrews ? start : 0);
+  const height = new Uint8Array(buffer, body + (hasCrews ? 8 : 4) * start, start);
+  const crewOf = (section: number) => {
+    if ((height[section] ?? FULL_HEIGHT_FT) >= FULL_HEIGHT_FT) return "";
+    if (hasCrews) {
+      const number = crew[section] ?? 0;
+      return Array.isArray(head.crews) ? (head.crews[number - 1] ?? "") : String(number);
+    }
+    const profile = profileOf(profiles, section);
+    return head.crews === "profile"
+      ? String(profile.number)
+      : `${profile.number}.${section - profile.start + 1}`;
+  };
   return {
     version: head.version,
     profiles,
     sections: start,
     longest: profiles.reduce((longest, { sections }) => Math.max(longest, sections), 0),
-    days: lastDayOf(firstDay, height),
+    days: head.days,
     firstDay,
     height,
-    crewOf: (section) => {
-      if ((height[section] ?? FULL_HEIGHT_FT) >= FULL_HEIGHT_FT) return "";
-      if (crew && named) return named[crew[section] ?? 0] ?? "";
-      const profile = profileOf(profiles, section);
-      return `${profile.number}.${section - profile.start + 1}`;
-    },
+    crewOf,
   };
-}
-
-function lastDayOf(firstDay: Uint32Array, height: Uint8Array): number {
-  let last = 0;
-  for (let section = 0; section < height.length; section++) {
-    const days = FULL_HEIGHT_FT - (height[section] as number);
-    if (days > 0) last = Math.max(last, (firstDay[section] as number) + days - 1);
-  }
-  return last;
 }
 
 /** The profile that a section belongs to. */

@@ -69,7 +69,7 @@ export class PixelRenderer {
 export function paintColours(
   pixels: Uint32Array,
   picture: Picture,
-  { resting, atWork }: Pick<Palette, "resting" | "atWork">,
+  { waiting, atWork, pixel }: Pick<Palette, "waiting" | "atWork" | "pixel">,
   day: number,
   from: number,
 ): void {
@@ -78,9 +78,9 @@ export function paintColours(
     const start = height[from + at] as number;
     const days = FULL_HEIGHT_FT - start;
     const done = day - (firstDay[from + at] as number) + 1;
-    if (days === 0 || done > days) pixels[at] = resting[FULL_HEIGHT_FT] as number;
+    if (days === 0 || done > days) pixels[at] = pixel.ice;
     else if (done > 0) pixels[at] = atWork[start + done] as number;
-    else pixels[at] = resting[start] as number;
+    else pixels[at] = waiting[start] as number;
   }
 }
 

@@ -1,0 +1,130 @@
+/** The audit log of the wall, newest first, as it grows. */
+
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { get, type Schemas } from "../api/client";
+import { wallId } from "../data";
+import { amount, count, moment } from "../format";
+import { listen } from "../live";
+import { Loadable } from "../load";
+import { Empty, Shown } from "../parts/Trouble";
+import { go, place } from "../place";
+import { type EventLog, insert, merged, NOTHING } from "./eventlog";
+
+const log = new Loadable<EventLog>();
+const paused = signal(false);
+const waiting = signal<EventLog>(NOTHING);
+
+type Event = Schemas["AuditEvent"];
+
+function load(after = ""): void {
+  const { profile, crew } = place.peek();
+  const query = { limit: 100, after, crew: crew || null, profile };
+  const before = after ? log.state.peek().value : null;
+  log.load(async (signal) => {
+    const path = { wall: wallId.peek() };
+    const page = await get("/api/walls/{wall}/events", { path, query }, signal);
+    return {
+      events: [...(before?.events ?? []), ...page.events],
+      skipped: before?.skipped ?? 0,
+      next: page.next,
+    };
+  });
+}
+
+function onAudit(told: { events: Event[]; skipped: number }): void {
+  const { profile, crew } = place.peek();
+  const wanted = told.events.filter(
+    (event) => (!profile || event.profile === profile) && (!crew || event.crew === crew),
+  );
+  const target = paused.peek() ? waiting : null;
+  if (target) target.value = insert(target.value, wanted, told.skipped);
+  else log.set(insert(log.state.peek().value ?? NOTHING, wanted, told.skipped));
+}
+
+function pauseOrGoOn(): void {
+  paused.value = !paused.value;
+  if (paused.value) return;
+  log.set(merged(log.state.peek().value ?? NOTHING, waiting.value));
+  waiting.value = NOTHING;
+}
+
+export function Events() {
+  const { profile, crew } = place.value;
+  useEffect(() => {
+    load();
+    return listen("audit", onAudit);
+    // Asked anew for another wall or filter
+  }, [wallId.value, profile, crew]);
+  return (
+    <>
+      <div class="bar">
+        <button type="button" onClick={pauseOrGoOn}>
+          {paused.value ? `Go on (${count(waiting.value.events.length, "new event")})` : "Pause"}
+        </button>
+        {profile !== null && (
+          <button type="button" onClick={() => go({ profile: null })}>
+            Profile {profile} only ×
+          </button>
+        )}
+        {crew && (
+          <button type="button" onClick={() => go({ crew: "" })}>
+            Crew {crew} only ×
+          </button>
+        )}
+      </div>
+      <Shown of={log}>
+        {({ events, skipped, next }) => (
+          <>
+            {skipped > 0 && (
+              <p class="note">
+                {count(skipped, "event")} came faster than can be shown; they are on the topic.
+              </p>
+            )}
+            {events.length === 0 && (
+              <Empty>No event yet. Submit a wall, and watch them come.</Empty>
+            )}
+            <ol class="log">
+              {events.map((event) => (
+                <li key={`${event.partition}/${event.offset}`}>
+                  <time>{event.time === null ? "" : moment(event.time)}</time>
+                  <span class={`kind ${event.kind}`}>{inWords(event)}</span>
+                  <span class="soft at">
+                    version {event.version} · partition {event.partition} offset {event.offset}
+                  </span>
+                </li>
+              ))}
+            </ol>
+            {next !== null && (
+              <button type="button" onClick={() => load(next)}>
+                Older events
+              </button>
+            )}
+          </>
+        )}
+      </Shown>
+    </>
+  );
+}
+
+/** An event as a sentence. */
+export function inWords(event: Event): string {
+  const { profile, section, crew } = event;
+  const day = event.day == null ? "" : amount(event.day);
+  switch (event.kind) {
+    case "SectionCompleted":
+      return `Crew ${crew} finished section ${section} of profile ${profile} on day ${day}`;
+    case "CrewRelieved":
+      return `Crew ${crew} was relieved on day ${day}`;
+    case "PlanReplaced":
+      return `Profile ${profile}: version ${event.old_version} of the plan gives way to ${event.version}`;
+    case "ProfileCompleted":
+      return event.day === 0
+        ? `Profile ${profile} had nothing to build`
+        : `Profile ${profile} is complete on day ${day}`;
+    case "ProfileWithdrawn":
+      return `Profile ${profile} was withdrawn`;
+    default:
+      return event.kind;
+  }
+}

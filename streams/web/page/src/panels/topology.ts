@@ -1,0 +1,89 @@
+/** Where the stages and topics of the pipeline stand on its picture. */
+
+import type { Schemas } from "../api/client";
+
+export interface Node {
+  kind: "topic" | "stage";
+  name: string;
+  x: number;
+  y: number;
+}
+
+export interface Arrow {
+  from: Node;
+  to: Node;
+  topic: string;
+  /** The stage that reads, where the arrow is one of reading. */
+  reader: string | null;
+}
+
+export interface Topology {
+  nodes: Node[];
+  arrows: Arrow[];
+  width: number;
+  height: number;
+}
+
+export const COLUMN_PX = 128;
+export const ROW_PX = 58;
+const MARGIN_PX = 64;
+
+/**
+ * Lay stages and topics out in columns, in the order in which an event passes them: each stage is
+ * one column behind the last topic that it reads, each topic one behind the last stage that writes
+ * it. The way of events has no circle, so that every column is known after as many rounds.
+ */
+export function topologyOf(stages: readonly Schemas["Stage"][]): Topology {
+  const column = new Map<string, number>();
+  for (let round = 0; round < 2 * stages.length + 2; round++) {
+    for (const { stage, reads, writes } of stages) {
+      const at = Math.max(...reads.map((topic) => column.get(topic) ?? 0)) + 1;
+      column.set(`stage ${stage}`, at);
+      for (const topic of reads) column.set(topic, column.get(topic) ?? 0);
+      for (const topic of writes) column.set(topic, Math.max(column.get(topic) ?? 0, at + 1));
+    }
+  }
+  const stageNames = new Set(stages.map(({ stage }) => `stage ${stage}`));
+  const read = new Set(stages.flatMap(({ reads }) => reads));
+  const columns: string[][] = [];
+  for (const [name, at] of column) {
+    columns[at] ??= [];
+    columns[at]?.push(name);
+  }
+  const nodes = new Map<string, Node>();
+  const highest = Math.max(1, ...columns.map((names) => names?.length ?? 0));
+  columns.forEach((names, at) => {
+    // What is read on is in the middle, what only goes out is around it.
+    const inOrder = [...names].sort(
+      (one, other) => Number(read.has(other)) - Number(read.has(one)),
+    );
+    inOrder.forEach((name, row) => {
+      const side = row % 2 ? -Math.ceil(row / 2) : row / 2;
+      const middle = ((highest - 1) / 2) * ROW_PX;
+      nodes.set(name, {
+        kind: stageNames.has(name) ? "stage" : "topic",
+        name: name.replace(/^stage /, ""),
+        x: MARGIN_PX + at * COLUMN_PX,
+        y: MARGIN_PX / 2 + middle + side * ROW_PX,
+      });
+    });
+  });
+  const node = (name: string) => nodes.get(name) as Node;
+  const arrows = stages.flatMap(({ stage, reads, writes }) => [
+    ...reads.map((topic) => ({
+      from: node(topic),
+      to: node(`stage ${stage}`),
+      topic,
+      reader: stage,
+    })),
+    ...writes
+      .filter((topic) => nodes.has(topic))
+      .map((topic) => ({ from: node(`stage ${stage}`), to: node(topic), topic, reader: null })),
+  ]);
+  return {
+    nodes: [...nodes.values()],
+    arrows,
+    width: MARGIN_PX * 2 + (columns.length - 1) * COLUMN_PX,
+    height: MARGIN_PX + (highest - 1) * ROW_PX,
+  };
+}

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.rules import DEFAULT_WALL
+from domain.wall import checked_wall_id
+from streams import addresses
+
+# What may stand in the name of a topic or a group, with room for what we add.
+NAME = r"^[A-Za-z0-9._-]{1,100}$"
 
 
 class Settings(BaseSettings):
@@ -19,16 +24,22 @@ class Settings(BaseSettings):
     Each field is read from the environment variable `THEWALL_` + its name in capitals.
     """
 
-    model_config = SettingsConfigDict(env_prefix="THEWALL_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="THEWALL_",
+        env_ignore_empty=True,  # a line `THEWALL_…=` of an env file sets nothing
+        validate_default=True,
+        frozen=True,
+    )
 
-    bootstrap_servers: str = Field(
+    bootstrap_servers: Annotated[str, AfterValidator(addresses.brokers)] = Field(
         default="", description="Kafka brokers as host:port,…; empty for the embedded stack"
     )
-    registry_url: str = Field(
+    registry_url: Annotated[str, AfterValidator(addresses.registry)] = Field(
         default="", description="Schema registry (Confluent API); empty for the embedded stack"
     )
     app_id: str = Field(
         default="thewall",
+        pattern=NAME,
         description="Application id: the consumer group, and the first part of changelog names",
     )
     app_version: int = Field(
@@ -48,9 +59,7 @@ class Settings(BaseSettings):
         description="For each input topic, the offset per partition at which reading ends; set by "
         "`thewall rebuild`",
     )
-    topic_prefix: str = Field(
-        default="wall", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="First part of topic names"
-    )
+    topic_prefix: str = Field(default="wall", pattern=NAME, description="First part of topic names")
     partitions: int = Field(default=4, ge=1, le=1000, description="Partitions of every topic")
     replication_factor: int = Field(default=1, ge=1, le=9, description="Replicas of every topic")
     dead_letter_days: int = Field(default=30, ge=1, description="Retention of dead letters, days")
@@ -60,16 +69,18 @@ class Settings(BaseSettings):
     store: Literal["memory", "rocksdb"] = Field(
         default="memory", description="Where a worker keeps its tables: in memory, or on disk"
     )
-    data_dir: Path = Field(
+    data_dir: Annotated[Path, AfterValidator(addresses.own_path)] = Field(
         default_factory=lambda: user_data_path("thewall") / "worker",
         description="Directory of local files; each worker has a subdirectory",
     )
-    default_wall: str = Field(
+    default_wall: Annotated[str, AfterValidator(checked_wall_id)] = Field(
         default=DEFAULT_WALL, description="Wall that is meant by paths and commands that name none"
     )
-    web_host: str = Field(default="127.0.0.1", description="Interface that the web views listen on")
+    web_host: Annotated[str, AfterValidator(addresses.host)] = Field(
+        default="127.0.0.1", description="Interface that the web views listen on"
+    )
     web_port: int = Field(default=6066, ge=1, le=65535, description="Port of the web views")
-    page_host: str = Field(
+    page_host: Annotated[str, AfterValidator(addresses.host)] = Field(
         default="127.0.0.1", description="Interface that the page and its API bind to"
     )
     page_port: int = Field(default=6060, ge=1, le=65535, description="Port of the page")

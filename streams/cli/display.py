@@ -6,28 +6,27 @@ import json
 import os
 import sys
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from rich.console import Console
 
 # Wide enough that a table in a file or a pipe is never folded.
 WIDE = 1000
 
 
-def _console(*, stderr: bool = False) -> Console:
+@cache
+def console(*, stderr: bool = False) -> Console:
+    """Standard output, or standard error, for tables and words."""
+    from rich.console import Console  # only here: a command with --json prints no table
+
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
     # Values come from outside: nothing in them is markup, an emoji code or a link.
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False, width=width)
-
-
-OUT = _console()
-ERR = _console(stderr=True)
 
 
 def print_json(value: Any) -> None:
@@ -37,20 +36,22 @@ def print_json(value: Any) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table; whole numbers have thousands separators and stand at the right."""
-    OUT.print(title, style="italic", soft_wrap=True)
+    from rich.table import Table
+
+    console().print(title, style="italic", soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
         numeric = all(isinstance(row[index], int | None) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    OUT.print(table)
+    console().print(table)
 
 
 def fits(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bool:
     """Whether a table is no wider than where it is printed."""
     widest = (max(map(len, map(_cell, column))) for column in zip(columns, *rows, strict=True))
-    return sum(widest) + 2 * (len(columns) - 1) <= OUT.width
+    return sum(widest) + 2 * (len(columns) - 1) <= console().width
 
 
 def printable(text: str) -> str:
@@ -66,20 +67,23 @@ def _cell(value: object) -> str:
 
 def note(text: str) -> None:
     """A remark on standard error."""
-    ERR.print(text, soft_wrap=True)
+    console(stderr=True).print(text, soft_wrap=True)
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar on standard error: call what it yields with a text, done, and of how many."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    terminal = console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed:.0f}/{task.total:.0f}"),
         TimeElapsedColumn(),
-        console=ERR,
+        console=terminal,
         transient=True,
-        disable=not ERR.is_terminal,
+        disable=not terminal.is_terminal,
     )
     with bar:
         task = bar.add_task("", total=1, visible=False)

@@ -8,7 +8,7 @@ import typer
 
 from domain.account import account_of
 from domain.rules import DEFAULT_WALL
-from streams.cli.display import OUT, fits, note, print_json, print_table
+from streams.cli.display import console, fits, note, print_json, print_table
 from streams.cli.options import (
     AsJson,
     ConfigFile,
@@ -183,7 +183,7 @@ def print_account(result: dict[str, Any], day: int | None = None) -> None:
         print_table(f"wall {result['wall']}{crews}: ice by day (yd³)", columns, rows)
         if len(days) > len(shown):
             note(f"… and {len(days) - len(shown):,} more days; --json has them all")
-        OUT.print()
+        console().print()
     by_day = "" if day is None else f" by the end of day {day}"
     print_table(
         f"wall {result['wall']}{crews}: totals{by_day}",

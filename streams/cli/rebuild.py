@@ -13,7 +13,6 @@ from streams.cli.settings import load_settings
 from streams.cli.worker import background_worker, in_background, start_in_background
 from streams.client.kafka import ClientError
 from streams.client.versions import drop, topics_by_version, version_to_run
-from streams.operations.rebuild import Rebuild
 
 if TYPE_CHECKING:
     from streams.operations.rebuild import Comparison
@@ -49,6 +48,8 @@ def rebuild(
     if drop_old:
         _drop_old(as_json)
         return
+    from streams.operations.rebuild import Rebuild  # only here: it brings Faust
+
     task = Rebuild(settings, to_version, timeout)
     old, new = task.settings.version, task.shadow.settings.version
     note(f"version {new} is being built beside version {old}")

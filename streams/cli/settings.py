@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from streams.devstack import running_stack
 from streams.settings import Settings
@@ -16,6 +17,29 @@ class InvalidSettings(ValueError):
     """An environment variable holds a value that its setting does not take."""
 
 
+def read_settings(**overrides: object) -> Settings:
+    """Read the settings as they are given; addresses that are not set are empty.
+
+    Args:
+        overrides: Fields given on the command line; those that are None are left out.
+
+    Raises:
+        InvalidSettings: A variable or an override holds what its setting does not take.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings.model_validate({**Settings().model_dump(), **given})
+    except ValidationError as error:
+        problems = "; ".join(
+            f"THEWALL_{'_'.join(str(part) for part in problem['loc']).upper()}: "
+            f"{problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors()
+        )
+        raise InvalidSettings(problems) from error
+    except SettingsError as error:
+        raise InvalidSettings(f"a THEWALL_ variable can't be read: {error}") from error
+
+
 def load_settings(**overrides: object) -> Settings:
     """Read the settings; addresses that are not set are those of the running embedded stack.
 
@@ -26,15 +50,7 @@ def load_settings(**overrides: object) -> Settings:
         InvalidSettings: A variable or an override holds what its setting does not take.
         MissingBroker: No address is set and no embedded stack runs.
     """
-    given = {name: value for name, value in overrides.items() if value is not None}
-    try:
-        settings = Settings.model_validate({**Settings().model_dump(), **given})
-    except ValidationError as error:
-        problems = "; ".join(
-            f"THEWALL_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-            for problem in error.errors()
-        )
-        raise InvalidSettings(problems) from error
+    settings = read_settings(**overrides)
     if settings.bootstrap_servers and settings.registry_url:
         return settings
     stack = running_stack()

@@ -12,6 +12,7 @@ from streams.cli.options import AsJson
 from streams.cli.settings import load_settings
 from streams.devstack import Stack, artifacts
 from streams.devstack.console import console_command
+from streams.devstack.processes import java_environment
 from streams.devstack.stack import stack_directory
 
 Port = Annotated[int | None, typer.Option(help="A free one if not given.", min=1, max=65535)]
@@ -87,7 +88,8 @@ def console(
     command = console_command(
         topic, settings.bootstrap_servers, settings.registry_url, context.args
     )
-    os.execv(command[0], command)  # noqa: S606 - a fixed program; arguments are no shell's
+    # A fixed program; arguments are no shell's.
+    os.execve(command[0], command, java_environment())  # noqa: S606
 
 
 def register(app: typer.Typer) -> None:

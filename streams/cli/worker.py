@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.display import note, progress
-from streams.cli.settings import load_settings
+from streams.cli.settings import load_settings, read_settings
 from streams.client.kafka import ClientError
 from streams.devstack.processes import Daemon
 from streams.operations.supervisor import (
@@ -67,13 +67,17 @@ def worker(
     if restart or processes > 1:
         raise typer.Exit(supervise(settings, processes, restart=restart))
     from streams.app import run_worker  # only here: Faust takes a second to import
+    from streams.batching import StoreInUse
 
-    run_worker(settings)
+    try:
+        run_worker(settings)
+    except StoreInUse as error:
+        raise ClientError(str(error)) from error
 
 
 def background_worker() -> Daemon:
     """The supervisor of the workers that run in the background on this machine, or would."""
-    return Daemon("worker", Settings().data_dir)
+    return Daemon("worker", read_settings().data_dir)
 
 
 def in_background(daemon: Daemon, settings: Settings) -> tuple[Settings, int]:

@@ -71,6 +71,11 @@ def connect_registry(settings: Settings, topics: Iterable[Topic]) -> Codecs:
             f"the registry at {settings.registry_url} does not answer ({error}); start it "
             "with `thewall up`"
         ) from error
+    except (ImportError, ValueError) as error:
+        # What the client makes of a proxy in the environment that it can't use.
+        raise ClientError(
+            f"the registry at {settings.registry_url} can't be asked: {error}"
+        ) from error
 
 
 ANY_PARTITION = -1

@@ -35,6 +35,7 @@ from confluent_kafka.schema_registry import (
 )
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
+from streams.addresses import asked_directly
 from streams.contract.avro_checks import BodyCheck, DamagedBody, plain_schema
 from streams.contract.batch_codecs import compile_decoder, compile_encoder
 from streams.contract.records import SUBMITTED
@@ -302,7 +303,8 @@ def register_schemas(url: str, topics: Iterable[Topic], timeout_s: float | None 
         OSError: The registry is still down when the patience is at its end.
     """
     # It is asked again by us, who know for how long: the client's own patience would be on top.
-    client = SchemaRegistryClient({"url": url, "timeout": 10, "max.retries": 0})
+    with asked_directly(url):
+        client = SchemaRegistryClient({"url": url, "timeout": 10, "max.retries": 0})
 
     begun = time.monotonic()
 

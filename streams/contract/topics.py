@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aiokafka.partitioner import murmur2
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
     AdminClient,
@@ -42,6 +41,8 @@ class TopicMismatch(RuntimeError):
 @lru_cache(maxsize=1 << 16)
 def partition_of(key: str, partitions: int) -> int:
     """The partition that a key is on, as Java's partitioner has it."""
+    from aiokafka.partitioner import murmur2  # only here: who reads all partitions needs none
+
     return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
 
 

@@ -12,9 +12,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
-from jgo.maven import MavenContext, PythonResolver
 from platformdirs import user_cache_path
 from tenacity import Retrying, stop_after_attempt, wait_exponential
+
+from streams.addresses import own_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,12 +74,21 @@ def locked(lock_file: Path = LOCK_FILE) -> list[Artifact]:
 
 
 def cache_directory() -> Path:
-    """Where the files are kept: the user's cache, as XDG has it."""
-    return user_cache_path("thewall") / "artifacts"
+    """Where the files are kept: the user's cache, as XDG has it.
+
+    Raises:
+        FetchError: The user has no home.
+    """
+    try:
+        return own_path(user_cache_path("thewall") / "artifacts")
+    except ValueError as error:
+        raise FetchError(f"there is no cache directory: {error}") from error
 
 
 def download(artifact: Artifact, directory: Path) -> Path:
     """Fetch one file into a directory from the registry of Java packages."""
+    from jgo.maven import MavenContext, PythonResolver  # only here: the cache mostly has all
+
     context = MavenContext(repo_cache=directory, resolver=PythonResolver(), timeout=TIMEOUT_S)
     component = context.project(artifact.group, artifact.name).at_version(artifact.version)
     return component.artifact(artifact.classifier, artifact.packaging).resolve()
@@ -103,11 +113,12 @@ def fetch(
             fetched before stays, so that another try goes on from there.
     """
     cache = cache or cache_directory()
+    missing = [artifact for artifact in artifacts if not _is_whole(artifact, cache)]
+    if not missing:
+        return  # also from a cache that is not ours to write in
     cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / ".lock"):
-        missing = [artifact for artifact in artifacts if not _is_whole(artifact, cache)]
-        if not missing:
-            return
+        missing = [artifact for artifact in missing if not _is_whole(artifact, cache)]
         for left_over in cache.glob(".partial-*"):  # by a fetch that was killed
             shutil.rmtree(left_over)
         on_progress("fetching Kafka and the registry", 0, len(missing))
@@ -173,8 +184,17 @@ def retry_download(
 
 
 def class_path(*parts: str, cache: Path | None = None) -> str:
-    """Java's class path of the jars of these parts, as they are in the cache."""
+    """Java's class path of the jars of these parts, as they are in the cache.
+
+    Raises:
+        FetchError: Java can't be told of the cache's path.
+    """
     cache = cache or cache_directory()
+    if ":" in str(cache):
+        raise FetchError(
+            f"the cache {cache} has a colon in its path, which divides Java's class path; set "
+            "XDG_CACHE_HOME to a directory without"
+        )
     return ":".join(
         str(cache / artifact.filename) for artifact in locked() if artifact.part in parts
     )

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
-from typing import TYPE_CHECKING
+import sys
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import psutil
+
+from streams.devstack.files import read_state, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 STOP_DEADLINE_S = 30.0
+JAVA_FRAME = re.compile(r"\s+(at |\.\.\. \d+ more)|\s*$")
 
 
 class StackError(RuntimeError):
@@ -34,8 +39,16 @@ def java(heap_mb: int) -> list[str]:
     return [str(JAVA), f"-Xmx{heap_mb}m"]
 
 
+def java_environment() -> dict[str, str]:
+    """Our environment for Java, which reads names of files as the locale says.
+
+    Under LANG=C it would find none that has an umlaut; Python takes those to be UTF-8.
+    """
+    return os.environ | ({"LC_ALL": "C.UTF-8"} if sys.getfilesystemencoding() == "utf-8" else {})
+
+
 class Daemon:
-    """One process of the stack: its state in `<name>.json`, its output in `<name>.log`."""
+    """A process and what is known of it: state in `<name>.json`, output in `<name>.log`."""
 
     def __init__(self, name: str, directory: Path) -> None:
         """Name a process; nothing is touched before it is started."""
@@ -45,45 +58,65 @@ class Daemon:
 
     def process(self) -> psutil.Process | None:
         """The process that was started, if it still runs."""
+        state = read_state(self._state_file)
         try:
-            state = json.loads(self._state_file.read_text(encoding="utf-8"))
             process = psutil.Process(state["pid"])
             # An id is given to another process once its own has ended.
-            same = abs(process.create_time() - state["created"]) < 0.01
+            same = abs(_started_s(process) - state["started_s"]) < 0.01
             return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-        except (FileNotFoundError, psutil.NoSuchProcess):
+        except (KeyError, TypeError, ValueError, OverflowError, psutil.NoSuchProcess):
             return None
+
+    def facts(self) -> dict[str, Any]:
+        """What `start` was told of the process; nothing if it does not run."""
+        return read_state(self._state_file).get("facts", {}) if self.alive() else {}
 
     def alive(self) -> bool:
         """Whether the process runs."""
         return self.process() is not None
 
-    def start(self, command: list[str], environment: dict[str, str] | None = None) -> None:
-        """Start the process in a session of its own; the log of the one before is kept as .1."""
+    def start(
+        self, command: list[str], environment: dict[str, str] | None = None, **facts: object
+    ) -> None:
+        """Start the process in a session of its own; the log of the one before is kept as .1.
+
+        Args:
+            command: The command line; it is run in the directory of the log.
+            environment: All of its variables; ours if not given.
+            facts: What is to be known of the process for as long as it runs.
+
+        Raises:
+            OSError: It can't be started, or what is to be known of it can't be written.
+        """
         if self.log_file.exists():
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
         with self.log_file.open("wb") as log:
+            # It begins when it is known. If we are killed before that, or the disk is full, it
+            # reads no word and ends: nothing runs that nobody knows of.
             started = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
+                ["/bin/sh", "-c", 'read -r go && exec "$@" </dev/null', "sh", *command],
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
                 cwd=self.log_file.parent,
-                env=os.environ | (environment or {}),
+                env=environment,
             )
-        state = {"pid": started.pid, "created": psutil.Process(started.pid).create_time()}
-        partial = self._state_file.with_suffix(".partial")
-        partial.write_text(json.dumps(state), encoding="utf-8")
-        partial.replace(self._state_file)
+        with cast("IO[bytes]", started.stdin) as begin:
+            state = {"pid": started.pid, "started_s": _started_s(psutil.Process(started.pid))}
+            write_whole(self._state_file, json.dumps(state | {"facts": facts}))
+            begin.write(b"go\n")
 
     def run(self, command: list[str]) -> str:
-        """Run a command to its end; what it printed on standard output.
+        """Run a Java command to its end, where `start` runs its own; what it printed.
 
         Raises:
             StackError: It failed.
         """
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False,
+            cwd=self.log_file.parent, env=java_environment(),
+        )  # fmt: skip
         if done.returncode:
             said = (done.stderr or done.stdout).strip()[-500:]
             raise StackError(f"{self.name} could not be prepared: {said}")
@@ -110,9 +143,15 @@ class Daemon:
             process.wait(STOP_DEADLINE_S)
 
     def last_words(self, lines: int = 5) -> str:
-        """The end of the log, for an error message."""
+        """The end of the log, without the frames of Java's traces, for an error message."""
         if not self.log_file.exists():
             return ""
         text = self.log_file.read_text(encoding="utf-8", errors="replace")
-        end = "\n".join(f"  {line[:300]}" for line in text.splitlines()[-lines:])
+        told = [line for line in text.splitlines() if not JAVA_FRAME.match(line)]
+        end = "\n".join(f"  {line[:300]}" for line in told[-lines:])
         return f"; the log, {self.log_file}, ends with\n{end}"
+
+
+def _started_s(process: psutil.Process) -> float:
+    """When a process was started, in seconds since the machine was: no clock that is set."""
+    return float(process.create_time() - psutil.boot_time())

@@ -7,8 +7,10 @@ import os
 import shutil
 import socket
 import time
-import urllib.request
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from errno import ENOSPC
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
@@ -18,29 +20,35 @@ from confluent_kafka.admin import AdminClient
 from filelock import FileLock
 from platformdirs import user_data_path
 
+from streams.addresses import own_path
 from streams.devstack import artifacts
-from streams.devstack.processes import Daemon, StackError, java
+from streams.devstack.files import read_state, write_whole
+from streams.devstack.processes import Daemon, StackError, java, java_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterator
 
 __all__ = ["Stack", "StackAddresses", "StackError", "running_stack"]
 
 HOST = "127.0.0.1"
+REGISTRY_API = "/apis/ccompat/v7"
 KAFKA_DEADLINE_S = 90.0
 REGISTRY_DEADLINE_S = 180.0
 # Below what Linux, macOS and Windows give to outgoing connections.
 FREE_PORTS = range(20000, 30000)
+DATA, FORMING = "data/kafka", "data.forming"
+# With less on the disk than this, Kafka ends or is about to.
+FULL_DISK_MIB = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ports of the stack; kept with its data, so that they survive a restart."""
+    """The ports of the stack; kept with its data, so that they survive a restart. 0: not known."""
 
-    kafka: int
-    controller: int
-    registry: int
-    management: int
+    kafka: int = 0
+    controller: int = 0
+    registry: int = 0
+    management: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +60,22 @@ class StackAddresses:
 
 
 def stack_directory() -> Path:
-    """Where the user's stack keeps its data: `THEWALL_STACK_DIR`, or the user's data directory."""
+    """Where the user's stack keeps its data: `THEWALL_STACK_DIR`, or the user's data directory.
+
+    Raises:
+        StackError: The user has no home.
+    """
     given = os.environ.get("THEWALL_STACK_DIR")
-    return Path(given) if given else user_data_path("thewall") / "stack"
+    try:
+        return own_path(Path(given) if given else user_data_path("thewall") / "stack")
+    except ValueError as error:
+        raise StackError(f"the stack has no directory: {error}") from error
 
 
 def running_stack() -> StackAddresses | None:
     """Where the user's stack answers; None if it does not run. Asks no port."""
     stack = Stack(stack_directory())
-    return stack.addresses() if all(daemon.alive() for daemon in stack.daemons) else None
+    return stack.addresses() if stack.runs() else None
 
 
 class Stack:
@@ -78,7 +93,7 @@ class Stack:
         """Where the stack answers, or would."""
         ports = self._ports()
         return StackAddresses(
-            f"{HOST}:{ports.kafka}", f"http://{HOST}:{ports.registry}/apis/ccompat/v7"
+            f"{HOST}:{ports.kafka}", f"http://{HOST}:{ports.registry}{REGISTRY_API}"
         )
 
     def up(
@@ -98,24 +113,51 @@ class Stack:
             on_progress: Called with what is going on, how much is done, and of how much.
 
         Raises:
-            StackError: Something could not be started; what did start goes on.
+            StackError: Something could not be started; what this call did start is stopped.
             FetchError: A file of the stack could not be fetched.
+            OSError: The directory or the disk does not take what has to be written.
         """
         artifacts.fetch(artifacts.locked(), on_progress)
         self.directory.mkdir(parents=True, exist_ok=True)
         with FileLock(self.directory / "up.lock"):
-            if fresh:
+            if fresh or not self._ports().kafka:  # what runs at ports not known is of no use
                 self.down()
-                shutil.rmtree(self.directory / "data", ignore_errors=True)
-                self._ports_file.unlink(missing_ok=True)
-            self._choose_ports(kafka_port, registry_port)
-            if not self.kafka.alive():
-                self.start_kafka()
-            self._wait(self.kafka, self._kafka_answers, KAFKA_DEADLINE_S, on_progress)
-            if not self.registry.alive():
-                self.start_registry()
-            self._wait(self.registry, self._registry_answers, REGISTRY_DEADLINE_S, on_progress)
+            with self._stopped_on_failure():
+                self._remove_data(fresh=fresh)
+                self._choose_ports(kafka_port, registry_port)
+                if not self.kafka.alive():
+                    self.start_kafka()
+                self._wait(self.kafka, self._kafka_answers, KAFKA_DEADLINE_S, on_progress)
+                if not self.registry.alive():
+                    self.start_registry()
+                self._wait(self.registry, self._registry_answers, REGISTRY_DEADLINE_S, on_progress)
         return self.addresses()
+
+    @contextmanager
+    def _stopped_on_failure(self) -> Iterator[None]:
+        ran = {daemon.name for daemon in self.daemons if daemon.alive()}
+        try:
+            yield
+        except BaseException:
+            for daemon in reversed(self.daemons):
+                if daemon.name not in ran:
+                    daemon.stop()
+            raise
+
+    def _remove_data(self, *, fresh: bool) -> None:
+        """Remove what an earlier fresh start has left of the data; with `fresh`, all of it."""
+        data, going = self.directory / "data", self.directory / "data.going"
+        if going.exists():
+            shutil.rmtree(going)
+        if fresh:
+            self._ports_file.unlink(missing_ok=True)
+            if data.exists():
+                data.rename(going)  # at once: if we are killed, no half of it is started from
+                shutil.rmtree(going)
+
+    def runs(self) -> bool:
+        """Whether both processes run, at ports that are known."""
+        return bool(self._ports().kafka) and all(daemon.alive() for daemon in self.daemons)
 
     def down(self) -> bool:
         """Stop what runs; whether anything did. The data stays."""
@@ -125,18 +167,35 @@ class Stack:
 
     def start_kafka(self) -> None:
         """Start the broker without waiting for it; the first time, format its storage."""
-        ports, data = self._ports(), self.directory / "data" / "kafka"
-        properties = self.directory / "server.properties"
-        properties.write_text(_server_properties(ports, data), encoding="utf-8")
         class_path = artifacts.class_path("kafka")
-        if not (data / "meta.properties").exists():
-            tool = [*java(heap_mb=128), "-cp", class_path, "kafka.tools.StorageTool"]
-            cluster = self.kafka.run([*tool, "random-uuid"]).strip().splitlines()[-1]
-            self.kafka.run([*tool, "format", "--standalone", "-t", cluster, "-c", str(properties)])
+        if not (self.directory / DATA).exists():
+            self._format_storage(class_path)
+        properties = self._write_properties(DATA)
         logs = "-Dorg.slf4j.simpleLogger.showDateTime=true"
         self.kafka.start(
-            [*java(heap_mb=512), logs, "-cp", class_path, "kafka.Kafka", str(properties)]
+            [*java(heap_mb=512), logs, "-cp", class_path, "kafka.Kafka", properties],
+            java_environment(),
         )
+
+    def _format_storage(self, class_path: str) -> None:
+        """Make the broker's directory, all of it or none: half of one can't be started from."""
+        forming = self.directory / FORMING
+        shutil.rmtree(forming, ignore_errors=True)
+        properties = self._write_properties(FORMING)
+        tool = [*java(heap_mb=128), "-cp", class_path, "kafka.tools.StorageTool"]
+        cluster = self.kafka.run([*tool, "random-uuid"]).strip().splitlines()[-1]
+        self.kafka.run([*tool, "format", "--standalone", "-t", cluster, "-c", properties])
+        if not (forming / "meta.properties").stat().st_size:  # it does not mind a full disk
+            raise OSError(ENOSPC, os.strerror(ENOSPC), str(forming))
+        (self.directory / DATA).parent.mkdir(exist_ok=True)
+        forming.rename(self.directory / DATA)
+
+    def _write_properties(self, data: str) -> str:
+        # Names relative to the directory that it runs in: a path in a properties file would have
+        # to be free of commas, and of letters that Latin-1 does not have.
+        name = "server.properties"
+        write_whole(self.directory / name, _server_properties(self._ports(), data))
+        return name
 
     def start_registry(self) -> None:
         """Start the registry without waiting for it."""
@@ -157,7 +216,7 @@ class Stack:
         # The quick compiler alone: the registry does little, and is up in half the time.
         quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
         command = [*java(heap_mb=384), *quick, "-jar", str(home / "quarkus-run.jar")]
-        self.registry.start(command, environment)
+        self.registry.start(command, java_environment() | environment)
 
     def wait(self, on_progress: Callable[[str, int, int], None] = lambda *_: None) -> None:
         """Wait until both answer.
@@ -179,13 +238,19 @@ class Stack:
         while not answers():
             waited = time.monotonic() - started
             if not daemon.alive():
-                raise StackError(f"{daemon.name} ended while starting{daemon.last_words()}")
+                raise StackError(f"{daemon.name} ended while starting{self._why(daemon)}")
             if waited > deadline_s:
                 raise StackError(
-                    f"{daemon.name} did not answer in {deadline_s:.0f} s{daemon.last_words()}"
+                    f"{daemon.name} did not answer in {deadline_s:.0f} s{self._why(daemon)}"
                 )
             on_progress(f"waiting for {daemon.name}", int(waited), int(deadline_s))
             time.sleep(0.2)
+
+    def _why(self, daemon: Daemon) -> str:
+        free_mib = shutil.disk_usage(self.directory).free >> 20
+        if free_mib < FULL_DISK_MIB:
+            return f": the disk of {self.directory} is full, it has {free_mib} MiB left"
+        return daemon.last_words()
 
     def _kafka_answers(self) -> bool:
         admin = AdminClient(
@@ -197,46 +262,63 @@ class Stack:
             return False
 
     def _registry_answers(self) -> bool:
+        # Not urllib, which would ask a proxy that the environment names.
+        connection = HTTPConnection(HOST, self._ports().registry, timeout=2)
         try:
-            url = f"{self.addresses().registry_url}/subjects"
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - loopback
-                return bool(answer.status == 200)
-        except OSError:
+            connection.request("GET", f"{REGISTRY_API}/subjects")
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
             return False
+        finally:
+            connection.close()
 
     def _ports(self) -> Ports:
-        try:
-            return Ports(**json.loads(self._ports_file.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return Ports(0, 0, 0, 0)
+        state = read_state(self._ports_file)
+        known = [state.get(field.name) for field in fields(Ports)]
+        numbers = [port for port in known if type(port) is int]
+        return Ports(*numbers) if len(numbers) == len(known) else Ports()
 
     def _choose_ports(self, kafka: int | None, registry: int | None) -> None:
         """Keep the ports of what runs and those that are still free; choose the others."""
         last = self._ports()
-        ports = Ports(
-            kafka=_port(self.kafka, "--kafka-port", kafka, last.kafka),
-            controller=_port(self.kafka, "", None, last.controller),
-            registry=_port(self.registry, "--registry-port", registry, last.registry),
-            management=_port(self.registry, "", None, last.management),
-        )
-        self._ports_file.write_text(json.dumps(asdict(ports)), encoding="utf-8")
+        if kafka is not None and kafka == registry:
+            raise StackError(f"--kafka-port and --registry-port are both {kafka}; they must differ")
+        chosen = {
+            "kafka": _asked_port(self.kafka, "--kafka-port", kafka, last.kafka),
+            "registry": _asked_port(self.registry, "--registry-port", registry, last.registry),
+        }
+        for name, daemon in (
+            ("kafka", self.kafka), ("registry", self.registry),
+            ("controller", self.kafka), ("management", self.registry),
+        ):  # fmt: skip
+            known = getattr(last, name)
+            if not chosen.get(name):
+                kept = daemon.alive() or (
+                    known and known not in chosen.values() and _is_free(known)
+                )
+                chosen[name] = known if kept else free_port(chosen.values())
+        write_whole(self._ports_file, json.dumps(asdict(Ports(**chosen))))
 
 
-def _port(daemon: Daemon, option: str, asked: int | None, last: int) -> int:
+def _asked_port(daemon: Daemon, option: str, asked: int | None, last: int) -> int:
+    """The port that an option asks for, or 0.
+
+    Raises:
+        StackError: It is taken, or the process runs at another.
+    """
+    if asked is None or (asked == last and daemon.alive()):
+        return asked or 0
     if daemon.alive():
-        if asked is not None and asked != last:
-            raise StackError(
-                f"{daemon.name} runs already, on port {last}; run `thewall down` before giving "
-                f"it another with {option}"
-            )
-        return last
-    if asked is not None:
-        if not _is_free(asked):
-            raise StackError(
-                f"port {asked} is taken by another program; leave {option} out for a free one"
-            )
-        return asked
-    return last if last and _is_free(last) else free_port()
+        raise StackError(
+            f"{daemon.name} runs already, on port {last}; run `thewall down` before giving "
+            f"it another with {option}"
+        )
+    if not _is_free(asked):
+        raise StackError(
+            f"port {asked} is taken by another program, or is not for you; leave {option} out "
+            "for a free one"
+        )
+    return asked
 
 
 def _is_free(port: int) -> bool:
@@ -250,16 +332,21 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def free_port() -> int:
+def free_port(but: Collection[int] = ()) -> int:
+    """A port that nothing listens on, and none of these.
+
+    Raises:
+        StackError: There is none.
+    """
     # Not one that the kernel would pick: a client that reconnects to a broker that is down could be
     # given the broker's own port, connect to itself, and keep the broker from coming back.
     for port in SystemRandom().sample(FREE_PORTS, len(FREE_PORTS)):
-        if _is_free(port):
+        if port not in but and _is_free(port):
             return port
     raise StackError(f"no port of {FREE_PORTS.start} to {FREE_PORTS.stop - 1} is free")
 
 
-def _server_properties(ports: Ports, data: Path) -> str:
+def _server_properties(ports: Ports, data: str) -> str:
     settings = {
         "process.roles": "broker,controller",
         "node.id": 1,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 import json
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,8 +12,8 @@ from faust.web import View
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from domain.errors import InvalidWall
-from domain.rules import DEFAULT_WALL
 from domain.wall import checked_heights, checked_profile_number, checked_wall_id
+from streams.addresses import is_loopback
 from streams.agents.overview import sums_of
 from streams.batching import Messages
 from streams.batching.producer import LostMessage
@@ -119,7 +118,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext, settings: 
             if refusal is not None:
                 return _problem(self, *refusal)
             try:
-                wall, profile, heights = _submission(await request.read())
+                wall, profile, heights = _submission(await request.read(), settings.default_wall)
             except InvalidWall as error:
                 return _problem(self, 400, str(error))
             key = f"{wall}/{profile}"
@@ -171,7 +170,7 @@ def _refusal(request: Request, settings: Settings) -> tuple[int, str] | None:
         given = request.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
             return 401, "send the token of THEWALL_API_TOKEN as Authorization: Bearer …"
-    elif not _is_loopback(settings.web_host):
+    elif not is_loopback(settings.web_host):
         return 403, (
             "this worker is reachable beyond loopback and takes submissions only with a token: "
             "set THEWALL_API_TOKEN"
@@ -182,14 +181,7 @@ def _refusal(request: Request, settings: Settings) -> tuple[int, str] | None:
     return None
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _submission(body: bytes) -> tuple[str, int, bytes]:
+def _submission(body: bytes, default_wall: str) -> tuple[str, int, bytes]:
     example = '{"wall": "default", "profile": 1, "heights": [21, 25, 28]}'
     try:
         given = json.loads(body)
@@ -201,7 +193,7 @@ def _submission(body: bytes) -> tuple[str, int, bytes]:
         raise InvalidWall(
             f"the body has to have profile, heights and perhaps wall, as in {example}"
         )
-    wall, profile, heights = given.get("wall", DEFAULT_WALL), given["profile"], given["heights"]
+    wall, profile, heights = given.get("wall", default_wall), given["profile"], given["heights"]
     if not isinstance(wall, str) or not isinstance(heights, list):
         raise InvalidWall(f"wall has to be a string and heights a list, as in {example}")
     return checked_wall_id(wall), checked_profile_number(profile), checked_heights(heights)

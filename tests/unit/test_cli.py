@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from domain.materials import MATERIALS
 from domain.modes import modes
-from streams.cli import app
+from streams.cli import app, display
 from streams.cli.display import fits, printable
 from streams.cli.read import note_what_is_building
 from tests.harness.walls import EXERCISE_CONFIG
@@ -127,7 +127,7 @@ def test_control_characters_are_not_printed():
 
 
 def test_a_table_fits_if_its_widest_cells_do(monkeypatch):
-    monkeypatch.setattr("streams.cli.display.OUT._width", 12)
+    monkeypatch.setattr(display.console(), "_width", 12)
     assert fits(["day", "all"], [["1", 99_999]])
     assert not fits(["day", "all"], [["1", 1_000_000]])
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from streams import metrics
-from streams.batching import Message, Messages, escaped_name
+from streams.batching import Message, Messages
 from streams.contract.codecs import BadRecord
-from streams.contract.records import DeadLetter, Header
+from streams.contract.dead_letters import dead_letter_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,14 +137,5 @@ class StageContext:
     def dead_letter(self, batch: RecordBatch, record: Record, reason: str) -> Message:
         """A record that could not be processed, untouched, and why."""
         metrics.DEAD_LETTERS.labels(topic=batch.topic).inc()
-        letter = DeadLetter(
-            reason=reason,
-            topic=batch.topic,
-            partition=batch.partition,
-            offset=record.offset,
-            timestamp=record.timestamp,
-            key=record.key,
-            value=record.value,
-            headers=[Header(escaped_name(name), value) for name, value in record.headers],
-        )
-        return Message(self.topics.dead_letters.name, record.key, self.codecs.encode(letter))
+        letter = dead_letter_of(batch, record, reason)
+        return Message(self.topics.dead_letters.name, letter.key, self.codecs.encode(letter))

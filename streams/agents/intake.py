@@ -23,6 +23,7 @@ from streams.contract.records import (
     SettingsAccepted,
     WallConfigured,
 )
+from streams.contract.topics import partition_of
 
 if TYPE_CHECKING:
     from streams.batching import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 # What anybody may write takes any time to decode, and each record may name a schema that has to be
 # asked for. So batches are small enough for one to be done soon, whatever is in it.
 COST_PER_BATCH = 1024 * 1024
+MAX_VALUE_BYTES = 1024 * 1024
 COST_PER_RECORD = 512
 
 
@@ -78,9 +80,11 @@ def accept(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
 def _accept_one(
     batch: RecordBatch, record: Record, rows: Rows, context: StageContext
 ) -> Message | None:
+    _check_size(record.value or b"")
     is_profile = batch.topic == context.topics.profiles.name
     key = _key_text(record.key, "wall id/profile number" if is_profile else "wall id")
     wall, profile = _split_profile_key(key) if is_profile else (checked_wall_id(key), 0)
+    _check_partition(key, batch.partition, context.partitions)
     source = batch.partition, record.offset
     # Check before looking at the row: a bad record is a dead letter each time it is delivered.
     accepted: ProfileAccepted | SettingsAccepted
@@ -102,6 +106,16 @@ def _accept_one(
     return context.message(context.topics.accepted, wall, accepted)
 
 
+def _check_partition(key: str, partition: int, partitions: int) -> None:
+    """A profile on two partitions would be two profiles, whose rows replace each other."""
+    own = partition_of(key, partitions)
+    if own != partition:
+        raise BadRecord(
+            f"the record is on partition {partition}, but its key {key} belongs on partition "
+            f"{own}; set the producer's partitioner to murmur2_random, which is Java's own"
+        )
+
+
 def _key_text(key: bytes | None, shape: str) -> str:
     if not key:
         raise BadRecord(f"the record has no key; its key must be {shape} in UTF-8")
@@ -121,6 +135,13 @@ def _split_profile_key(key: str) -> tuple[str, int]:
     if len(number) > len(str(MAX_PROFILE)):
         raise BadRecord(f"the profile number of the key is above {MAX_PROFILE:,}")
     return checked_wall_id(wall), checked_profile_number(int(number))
+
+
+def _check_size(value: bytes) -> None:
+    if len(value) > MAX_VALUE_BYTES:
+        raise BadRecord(
+            f"the value has {len(value):,} bytes, of {MAX_VALUE_BYTES:,} that it may have"
+        )
 
 
 def _heights(value: bytes, wall: str, profile: int, context: StageContext) -> bytes:

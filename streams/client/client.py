@@ -85,7 +85,7 @@ class Client:
             raise ClientError(self._no_profile(wall, profile, live))
         settings_key = wall if profile is None else None
         has_settings = settings_key is not None and bool(
-            self.latest(self.topics.walls, of_wall=wall)
+            self.latest(self.topics.walls, only=wall, partition=self._partition(wall))
         )
         if not live and not has_settings:
             raise ClientError(f"there is no wall {wall} to withdraw")
@@ -109,6 +109,8 @@ class Client:
             number = _profile_number(number_text)
             if owner != wall or number is None:
                 continue
+            if message.partition() != self._partition(f"{wall}/{number}"):
+                continue  # a dead letter, whatever it says
             value = message.value()
             if value is None:
                 live.discard(number)

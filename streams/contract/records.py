@@ -270,6 +270,15 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
+class Shortened:
+    """A part of a dead letter's original record that was too long to be kept whole."""
+
+    part: str
+    length: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A record that could not be processed, and why."""
 
@@ -281,6 +290,7 @@ class DeadLetter:
     key: bytes | None
     value: bytes | None
     headers: list[Header]
+    shortened: list[Shortened] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import struct
+from hashlib import sha256
+from random import Random
+from typing import TYPE_CHECKING
 
 from confluent_kafka import Producer
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
@@ -11,7 +14,13 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.contract.records import DeadLetter, ProfileSubmitted, WallConfigured
+from streams.contract.topics import partition_of
+from tests.harness.pipeline import assert_equal_to_the_domain
 from tests.harness.waiting import wait_until
+
+if TYPE_CHECKING:
+    from streams.client.client import Client
+    from streams.settings import Settings
 
 BOMB = {
     "type": "record", "name": "ProfileSubmitted", "namespace": "thewall",
@@ -21,6 +30,17 @@ BOMB = {
         {"name": "bomb", "type": {"type": "array", "items": "null"}},
     ],
 }  # fmt: skip
+
+
+def producer_of(settings: Settings, **config: object) -> Producer:
+    return Producer(
+        {"bootstrap.servers": settings.bootstrap_servers, "partitioner": "murmur2_random"} | config
+    )
+
+
+def letters_of(client: Client) -> list[DeadLetter]:
+    letters = client.read(client.topics.dead_letters)
+    return [client.codecs.decode_any(letter.value() or b"", DeadLetter) for letter in letters]
 
 
 def bad_profiles(codecs, other, bomb_id) -> list[tuple[str, bytes | None, bytes | None]]:
@@ -87,7 +107,7 @@ def test_each_bad_record_is_a_dead_letter_and_a_good_one_after_it_is_built(
         (walls, "a tombstone for v", b"v", None),
     ]
     headers = [("trace", b"\x00\xff"), ("empty", None), ("trace", b"again")]
-    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
+    producer = producer_of(settings)
     refused = []
     producer.produce(profiles, b"", None, on_delivery=lambda error, _: refused.append(error.name()))
     assert producer.flush(30) == 0
@@ -116,3 +136,69 @@ def test_each_bad_record_is_a_dead_letter_and_a_good_one_after_it_is_built(
         assert reason in letter["reason"], (reason, letter["reason"])
         assert [(header["name"], header["value"]) for header in letter["headers"]] == headers
         assert len(letter["reason"]) < 400
+
+
+def test_a_record_that_is_larger_than_any_dead_letter_is_one_all_the_same(worker, settings, client):
+    """A broker counts the bytes as they come, compressed: these are a few kilobytes to it."""
+    topic, random = client.topics.profiles.name, Random(7)
+    sparse = bytes(random.choices((0, 1), (30, 1), k=5 * 1024 * 1024))
+    profile = client.codecs.encode(ProfileSubmitted("w", 1, [1] * 3_200_000))
+    large = [
+        ("gzip", b"w/1", b"\0" * (9 * 1024 * 1024), []),
+        ("zstd", b"w/1", b"\0" * (12 * 1024 * 1024), []),
+        ("gzip", b"w/1", sparse, []),  # lz4, which dead letters are sent with, takes more
+        ("lz4", b"w/1", profile, []),
+        ("snappy", b"k" * 2_000_000, None, []),
+        ("gzip", b"w/1", b"x" * 3_000_000, [("trace", b"y" * 2_000_000)] * 2),
+    ]
+    for codec, key, value, headers in large:
+        producer = producer_of(
+            settings, **{"compression.type": codec, "message.max.bytes": 50_000_000}
+        )
+        producer.produce(topic, value, key, headers=headers)
+        assert producer.flush(60) == 0
+    client.submit(Wall("w", settings_for(), {1: b"\5"}))
+    client.wait_until_built(Wall("w", settings_for(), {1: b"\5"}), 120, lambda *_: None)
+    wait_until(lambda: len(letters_of(client)) == len(large), 60, "each is a dead letter")
+    stored = [
+        (m.partition(), m.offset(), m.key(), m.value()) for m in client.read(client.topics.profiles)
+    ]
+    for letter in letters_of(client):
+        ((key, value),) = (
+            (k, v) for p, o, k, v in stored if (p, o) == (letter.partition, letter.offset)
+        )
+        for part, original, kept in (("key", key, letter.key), ("value", value, letter.value)):
+            found = [s for s in letter.shortened if s.part == part]
+            if kept == original:
+                assert not found
+            else:
+                assert (original or b"").startswith(kept or b"?")
+                assert [(s.length, s.sha256) for s in found] == [
+                    (len(original), sha256(original).hexdigest())
+                ]
+        assert letter.shortened
+
+
+def test_another_partitioner_makes_dead_letters_and_not_a_second_profile(worker, settings, client):
+    numbers = range(1, 21)
+    other = producer_of(settings, partitioner="consistent_random")
+    for number in numbers:
+        value = client.codecs.encode(ProfileSubmitted("w", number, [1]))
+        other.produce(client.topics.profiles.name, value, b"w/%d" % number)
+    assert other.flush(30) == 0
+    on_own = {
+        int((m.key() or b"")[2:])
+        for m in client.read(client.topics.profiles)
+        if m.partition() == partition_of((m.key() or b"").decode(), settings.partitions)
+    }
+    assert 0 < len(on_own) < len(numbers)  # some are there by chance
+    wait_until(lambda: len(letters_of(client)) == len(numbers) - len(on_own), 60, "dead letters")
+    assert all("murmur2_random" in letter.reason for letter in letters_of(client))
+    assert client.live_profiles("w") == on_own
+    # With the right partitioner the same profiles are accepted, and can be withdrawn for good.
+    wall = Wall("w", settings_for(), dict.fromkeys(numbers, b"\2"))
+    client.submit(wall)
+    client.wait_until_built(wall, 60, lambda *_: None)
+    assert_equal_to_the_domain(client)
+    assert client.withdraw("w") == list(numbers)
+    wait_until(lambda: client.latest(client.topics.overview) == {}, 60, "no profile comes back")

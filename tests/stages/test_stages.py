@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from streams.agents.crews import build
@@ -20,6 +22,7 @@ from streams.contract.records import (
     SectionsBuilt,
     SettingsAccepted,
 )
+from streams.contract.topics import partition_of
 from tests.stages.simulation import LogRecord, offline_pipeline
 
 
@@ -28,21 +31,27 @@ def context():
     return offline_pipeline()
 
 
-class Stage:
-    """A stage with rows of its own, on partition 0."""
+@pytest.fixture(scope="module")
+def one_partition(context):
+    """The pipeline with one partition, which every key is on."""
+    return replace(context, partitions=1)
 
-    def __init__(self, work, topic, context):
-        self.work, self.topic, self.context = work, topic, context
+
+class Stage:
+    """A stage with rows of its own, on one partition."""
+
+    def __init__(self, work, topic, context, partition=0):
+        self.work, self.topic, self.context, self.partition = work, topic, context, partition
         self.store, self.offset = RowStore(), 0
 
     def __call__(self, *keys_and_values):
         records = [
-            LogRecord(self.topic.name, 0, self.offset + n, key, value)
+            LogRecord(self.topic.name, self.partition, self.offset + n, key, value)
             for n, (key, value) in enumerate(keys_and_values)
         ]
         self.offset += len(records)
-        rows = Rows(self.store, 0)
-        return self.work(RecordBatch(self.topic.name, 0, records), rows, self.context)
+        rows = Rows(self.store, self.partition)
+        return self.work(RecordBatch(self.topic.name, self.partition, records), rows, self.context)
 
     def sent(self, outcome, topic):
         types = topic.records
@@ -70,40 +79,63 @@ def planned_versions(stage, outcome):
     return {planned.profile: planned.version for planned in plans}
 
 
-def test_a_record_without_a_key_is_a_dead_letter_with_its_bytes(context):
-    intake = Stage(accept, context.topics.profiles, context)
-    (letter,) = intake.sent(intake((None, b"\x01bytes")), context.topics.dead_letters)
+def test_a_record_without_a_key_is_a_dead_letter_with_its_bytes(one_partition):
+    intake = Stage(accept, one_partition.topics.profiles, one_partition)
+    (letter,) = intake.sent(intake((None, b"\x01bytes")), one_partition.topics.dead_letters)
     assert (letter.key, letter.value) == (None, b"\x01bytes")
     assert "has no key" in letter.reason
 
 
-def test_intake_is_idempotent_a_duplicate_is_not_accepted_again(context):
-    intake = Stage(accept, context.topics.profiles, context)
+def test_intake_is_idempotent_a_duplicate_is_not_accepted_again(one_partition):
+    intake = Stage(accept, one_partition.topics.profiles, one_partition)
     event = ProfileSubmitted("w", 1, [1])
-    record = (b"w/1", context.codecs.encode(event))
+    record = (b"w/1", one_partition.codecs.encode(event))
     assert len(intake(record).messages) == 1
     intake.offset = 0
     assert list(intake(record).messages) == []
 
 
-def test_a_tombstone_for_an_unknown_profile_is_a_dead_letter(context):
-    intake = Stage(accept, context.topics.profiles, context)
+def test_a_tombstone_for_an_unknown_profile_is_a_dead_letter(one_partition):
+    intake = Stage(accept, one_partition.topics.profiles, one_partition)
     event = ProfileSubmitted("w", 1, [1])
-    intake((b"w/1", context.codecs.encode(event)), (b"w/1", None))
+    intake((b"w/1", one_partition.codecs.encode(event)), (b"w/1", None))
     outcome = intake((b"w/1", None), (b"w/2", None))
-    letters = intake.sent(outcome, context.topics.dead_letters)
+    letters = intake.sent(outcome, one_partition.topics.dead_letters)
     assert [letter.key for letter in letters] == [b"w/1", b"w/2"]
     assert all("which does not exist" in letter.reason for letter in letters)
-    assert intake.sent(outcome, context.topics.accepted) == []
+    assert intake.sent(outcome, one_partition.topics.accepted) == []
 
 
-def test_a_bad_record_is_a_dead_letter_also_when_a_later_one_of_its_key_was_accepted(context):
-    intake = Stage(accept, context.topics.profiles, context)
+def test_a_bad_record_is_a_dead_letter_also_when_a_later_one_of_its_key_was_accepted(one_partition):
+    intake = Stage(accept, one_partition.topics.profiles, one_partition)
     event = ProfileSubmitted("w", 1, [1])
-    records = [(b"w/1", b"bad"), (b"w/1", context.codecs.encode(event))]
-    assert len(intake.sent(intake(*records), context.topics.dead_letters)) == 1
+    records = [(b"w/1", b"bad"), (b"w/1", one_partition.codecs.encode(event))]
+    assert len(intake.sent(intake(*records), one_partition.topics.dead_letters)) == 1
     intake.offset = 0
-    assert len(intake.sent(intake(*records), context.topics.dead_letters)) == 1
+    assert len(intake.sent(intake(*records), one_partition.topics.dead_letters)) == 1
+
+
+@pytest.mark.parametrize("value", [b"bytes", None], ids=["a value", "a tombstone"])
+@pytest.mark.parametrize("topic", ["walls", "profiles"])
+def test_a_key_on_a_partition_that_is_not_its_own_is_a_dead_letter_that_names_the_partitioner(
+    context, topic, value
+):
+    key = b"w" if topic == "walls" else b"w/1"
+    own = partition_of(key.decode(), context.partitions)
+    for partition in range(context.partitions):
+        intake = Stage(accept, getattr(context.topics, topic), context, partition)
+        (letter,) = intake.sent(intake((key, value)), context.topics.dead_letters)
+        assert ("murmur2_random" in letter.reason) == (partition != own)
+        assert letter.partition == partition
+
+
+def test_a_value_that_is_too_large_is_a_dead_letter_before_it_is_decoded(one_partition):
+    event = ProfileSubmitted("w", 1, [1] * 9_000_000)
+    intake = Stage(accept, one_partition.topics.profiles, one_partition)
+    outcome = intake((b"w/1", one_partition.codecs.encode(event)))
+    (letter,) = intake.sent(outcome, one_partition.topics.dead_letters)
+    assert "the value has 9,000,013 bytes, of 1,048,576 that it may have" in letter.reason
+    assert [shortened.part for shortened in letter.shortened] == ["value"]
 
 
 def test_with_a_crew_per_section_only_the_changed_profile_is_planned_again(context):

@@ -10,22 +10,28 @@ from streams.client.client import Client
 from streams.client.kafka import ClientError
 from streams.contract.codecs import Codecs
 from streams.contract.records import ProfileOverview, ProfileSubmitted, WallOverview
-from streams.contract.topics import Topics
+from streams.contract.topics import Topics, partition_of
 from streams.settings import Settings
 from tests.unit.overview_rows import ONE, OTHER, published
+
+SETTINGS = Settings(bootstrap_servers="x", registry_url="x")
 
 
 class Message:
     """A record on a topic, as a consumer hands it over."""
 
-    def __init__(self, key: str, value: bytes | None) -> None:
+    def __init__(self, key: str, value: bytes | None, partition: int | None = None) -> None:
         self._key, self._value = key.encode(), value
+        self._partition = partition_of(key, SETTINGS.partitions) if partition is None else partition
 
     def key(self) -> bytes:
         return self._key
 
     def value(self) -> bytes | None:
         return self._value
+
+    def partition(self) -> int:
+        return self._partition
 
 
 @pytest.fixture
@@ -52,11 +58,10 @@ def client_of(monkeypatch):
 
         monkeypatch.setattr(client_module, "Reader", Reader)
         client = object.__new__(Client)
-        client.settings = Settings(bootstrap_servers="x", registry_url="x")
+        client.settings = SETTINGS
         client.topics = Topics.of(client.settings)
         types = dict.fromkeys(of for topic in client.topics.all() for of in topic.records)
         client.codecs = Codecs({of: number for number, of in enumerate(types, start=1)})
-        client._resolved = set()
         return client
 
     return client
@@ -97,6 +102,13 @@ def test_a_bad_record_over_an_accepted_profile_does_not_hide_it_from_withdrawal(
     assert client_of([*accepted_then_bad, *withdrawn, *only_bad, *no_keys]).live_profiles("w") == {
         3
     }
+
+
+def test_a_record_on_a_partition_that_is_not_its_keys_neither_submits_nor_withdraws(client_of):
+    value = client_of([]).codecs.encode(ProfileSubmitted("w", 3, [1]))
+    other = (partition_of("w/3", SETTINGS.partitions) + 1) % SETTINGS.partitions
+    assert client_of([("w/3", value, other)]).live_profiles("w") == set()
+    assert client_of([("w/3", value), ("w/3", None, other)]).live_profiles("w") == {3}
 
 
 def test_a_published_profile_is_live_though_compaction_left_only_a_bad_record(client_of):

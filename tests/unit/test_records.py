@@ -11,7 +11,7 @@ import pytest
 
 from streams.contract import records
 from streams.contract.codecs import Codecs, load_schema
-from streams.contract.records import DeadLetter, Header, LedgerRow, Plan
+from streams.contract.records import DeadLetter, Header, LedgerRow, Plan, Shortened
 from streams.contract.topics import Topics
 from streams.settings import Settings
 
@@ -58,7 +58,7 @@ def test_every_class_is_on_a_topic_or_nested_in_one_that_is():
         of for of in vars(records).values()
         if is_dataclass(of) and of.__module__ == records.__name__
     }  # fmt: skip
-    assert classes == {*TYPES, Plan, Header}
+    assert classes == {*TYPES, Plan, Header, Shortened}
 
 
 @pytest.mark.parametrize(

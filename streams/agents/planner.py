@@ -10,8 +10,8 @@ log alone, and grows with every change. Only profiles whose version changed are 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 
 from domain.modes import mode_named
 from domain.plan import ProfilePlan, Scope
@@ -40,7 +40,7 @@ SECTIONS_OF_A_WALL = 200_000
 NO_TASKS = ProfilePlan(0)
 SETTINGS = 0  # stands for a wall's settings where a profile number is expected
 
-# What holds before any event: saying the same changes nothing.
+# What holds before any event: an event that says the same changes nothing.
 NO_PROFILE = PlannerRow(-1, -1, -1, heights=None, mode=None, crews=None, material=None)
 DEFAULTS = PlannerRow(-1, -1, -1, heights=None, **asdict(WallSettings()))
 
@@ -86,16 +86,15 @@ def _apply(
     """Write the event to its row; whether it changes what is to be built."""
     key = f"{event.wall}/{profile}" if profile else event.wall
     before = state.get(key) or (NO_PROFILE if profile else DEFAULTS)
-    source = event.source_partition, event.source_offset
-    if before.source_partition == event.source_partition and before.source_offset >= source[1]:
+    partition, offset = event.source_partition, event.source_offset
+    if before.source_partition == partition and before.source_offset >= offset:
         return False  # delivered again
-    content: tuple[Any, ...]
     if isinstance(event, ProfileAccepted):
-        content = event.heights, None, None, None
+        row = PlannerRow(version, partition, offset, event.heights, None, None, None)
     else:
-        content = None, event.mode, event.crews, event.material
-    changes = content != (before.heights, before.mode, before.crews, before.material)
-    state.put(key, PlannerRow(version if changes else before.changed_at, *source, *content))
+        row = PlannerRow(version, partition, offset, None, event.mode, event.crews, event.material)
+    changes = row.content != before.content
+    state.put(key, row if changes else replace(row, changed_at=before.changed_at))
     return changes
 
 

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from streams.contract.batch_codecs import Decoder, Encoder
     from streams.contract.topics import Topic
 
-# A record as Avro has it, for what becomes JSON at once.
+# The fields of a record by name, as Avro has them: what becomes JSON at once needs no instance.
 Fields: TypeAlias = dict[str, Any]
 R = TypeVar("R")
 S = TypeVar("S")
@@ -241,7 +241,7 @@ class Codecs:
             raise BadRecord(f"the {codec.name} contradicts itself: {error}") from error
 
     def decode_fields(self, data: bytes, *types: type[Any]) -> Fields:
-        """As `decode_any`, but the fields in a dictionary: what becomes JSON needs no instance."""
+        """As `decode_any`, but the fields by name, nested records as dictionaries."""
         return self._decode(data, types)[1]
 
     def _decode(self, data: bytes, types: Sequence[type[Any]]) -> tuple[Codec[Any], Fields]:
@@ -300,16 +300,16 @@ def register_schemas(url: str, topics: Iterable[Topic], timeout_s: float | None 
 
     Raises:
         SchemaRegistryError: The registry refuses a schema, for example as incompatible.
-        OSError: The registry is still down when the patience is at its end.
+        OSError: The registry is still down after the timeout.
     """
-    # It is asked again by us, who know for how long: the client's own patience would be on top.
+    # No retries by the client: retry_while_down repeats the call, within our own timeout.
     with asked_directly(url):
         client = SchemaRegistryClient({"url": url, "timeout": 10, "max.retries": 0})
 
     begun = time.monotonic()
 
     def left_s() -> float | None:
-        # One patience for all: those that wait their turn would each have it from the start.
+        # One timeout for all calls, those that wait for a thread included.
         return None if timeout_s is None else max(0.0, begun + timeout_s - time.monotonic())
 
     def register_one(subject_and_type: tuple[str, type[Any]]) -> tuple[type[Any], int]:

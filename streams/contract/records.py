@@ -322,6 +322,11 @@ class PlannerRow:
     crews: int | None
     material: str | None
 
+    @property
+    def content(self) -> tuple[bytes | None, str | None, int | None, str | None]:
+        """What was accepted: rows that differ in it make different plans."""
+        return self.heights, self.mode, self.crews, self.material
+
 
 @dataclass(frozen=True, slots=True)
 class CrewRow:

@@ -1,15 +1,13 @@
-"""A real broker and registry for the session, and topics of its own for each test."""
+"""Topics, a consumer group and a worker of its own for each test, on the stack that all share."""
 
 from __future__ import annotations
 
-import itertools
-import os
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
 from streams.client.client import Client
-from streams.devstack import Stack
 from streams.devstack.stack import free_port
 from streams.settings import Settings
 from tests.harness.processes import running_worker
@@ -18,23 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.harness.clusters import Cluster
     from tests.harness.processes import Worker
-
-_names = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("stack"))
-    stack.up()
-    yield stack
-    stack.down()
 
 
 @pytest.fixture
-def settings(stack: Stack, tmp_path: Path) -> Settings:
+def settings(stack: Cluster, tmp_path: Path) -> Settings:
     """Settings with topics and a consumer group that no other test has."""
-    name = f"t{os.getpid()}-{next(_names)}"
+    name = f"t{uuid4().hex[:8]}"
     running = stack.addresses()
     return Settings(
         bootstrap_servers=running.bootstrap_servers,

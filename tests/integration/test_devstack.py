@@ -20,7 +20,8 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from streams.devstack import Stack, StackAddresses, StackError
 from streams.devstack.console import CONSUMER_GROUPS, console_command, tool_command
 
-pytestmark = pytest.mark.timeout(240)
+# One process runs them all: they take its stack down, and up again.
+pytestmark = [pytest.mark.xdist_group("devstack"), pytest.mark.timeout(240)]
 
 TOPIC = "test.sections"
 SCHEMA = json.dumps(

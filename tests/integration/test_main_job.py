@@ -9,6 +9,7 @@ import pytest
 
 from domain.settings import settings_for
 from domain.wall import Wall
+from tests.harness.command_line import thewall_here
 from tests.harness.processes import Worker, run_thewall, thewall
 from tests.harness.waiting import wait_until
 from tests.harness.walls import EXERCISE_CONFIG
@@ -59,10 +60,10 @@ def test_submitting_again_replaces_the_wall(worker, settings, client):
         assert client.submit(wall) == gone
         client.wait_until_built(wall, 60, quiet)
         pool = ["--crews", "2"] if wall is first else []
-        computed = thewall(
+        computed = thewall_here(
             settings, "compute", "-", "--wall", "w", "--json", *pool, stdin=config_of(wall)
         )
-        shown = thewall(settings, "overview", "w", "--json", "--daily")
+        shown = thewall_here(settings, "overview", "w", "--json", "--daily")
         assert json.loads(shown) == json.loads(computed)
 
 
@@ -70,11 +71,11 @@ def test_a_withdrawn_profile_leaves_no_row(worker, settings, client):
     wall = Wall("w", settings_for(), {1: bytes([29]), 2: bytes([28])})
     client.submit(wall)
     client.wait_until_built(wall, 60, quiet)
-    thewall(settings, "withdraw", "w", "1")
+    thewall_here(settings, "withdraw", "w", "1")
     client.wait_until_built(Wall("w", settings_for(), {2: bytes([28])}), 60, quiet)
     assert set(client.daily("w")) == {2}
     assert worker.get("/walls/w/profiles/1/days/1/")[0] == 404
-    thewall(settings, "withdraw", "w")
+    thewall_here(settings, "withdraw", "w")
     wait_until(lambda: not client.latest(client.topics.overview, of_wall="w"), 60, "no row is left")
     assert client.daily("w") == {}
 
@@ -95,8 +96,8 @@ def test_overview_equals_compute_for_random_walls(worker, settings, client, tmp_
             conf = tmp_path / "profiles.conf"
             conf.write_text(config_of(wall))
             pool = [] if crews is None else ["--crews", str(crews)]
-            computed = thewall(settings, "compute", str(conf), "--wall", name, "--json", *pool)
-            shown = thewall(settings, "overview", name, "--json", "--daily")
+            computed = thewall_here(settings, "compute", str(conf), "--wall", name, "--json", *pool)
+            shown = thewall_here(settings, "overview", name, "--json", "--daily")
             assert json.loads(shown) == json.loads(computed)
 
 

@@ -24,7 +24,7 @@ from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wai
 from tests.harness.processes import environment, run_thewall, running_worker, thewall
 from tests.harness.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 
 def quiet(*_: object) -> None:

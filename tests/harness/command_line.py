@@ -6,6 +6,8 @@ import io
 import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, NamedTuple
 from unittest.mock import patch
 
@@ -25,14 +27,16 @@ class Done(NamedTuple):
 
 def invoke(*arguments: str, stdin: str = "", **variables: str) -> Done:
     """Run the command to its end; an exception that it does not handle is raised."""
-    out, error = io.StringIO(), io.StringIO()
     given = io.TextIOWrapper(io.BytesIO(stdin.encode()))
     with (
+        # Files, because the command closes standard output, by its descriptor, on an error.
+        NamedTemporaryFile("w+", encoding="utf-8") as out,
+        NamedTemporaryFile("w+", encoding="utf-8") as error,
         patch.object(sys, "argv", ["thewall", *arguments]),
         patch.object(sys, "stdin", given),
         patch.dict(os.environ, variables),
-        redirect_stdout(out),
-        redirect_stderr(error),
+        redirect_stdout(out.file),
+        redirect_stderr(error.file),
     ):
         try:
             main()
@@ -40,7 +44,9 @@ def invoke(*arguments: str, stdin: str = "", **variables: str) -> Done:
             status = end.code if isinstance(end.code, int) else 0
         else:
             status = 0
-    return Done(status, out.getvalue(), error.getvalue())
+        out.flush()
+        error.flush()
+        return Done(status, *(Path(file.name).read_text("utf-8") for file in (out, error)))
 
 
 def thewall_here(settings: Settings, *arguments: str, stdin: str = "") -> str:

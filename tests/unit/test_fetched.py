@@ -105,7 +105,7 @@ def test_several_gzip_members_and_raw_snappy_are_read_as_the_broker_reads_them()
     [
         (7, b"?", "compression codec 7 is not known"),
         (GZIP, b"?", "not gzip"),
-        (GZIP, gzip.compress(b"x" * 99)[:-9], "not gzip: the end is missing"),
+        (GZIP, gzip.compress(b"x" * 99, mtime=0)[:-9], "not gzip: the end is missing"),
         (SNAPPY, b"\xff\xff\xff\xff\x0f?", "it is larger than 32 MiB"),
         (SNAPPY, snappy_encode(b"x")[:16] + b"\xff\xff\xff\xfc", "not snappy: the end is missing"),
         (LZ4, b"?", "not lz4"),

@@ -122,7 +122,11 @@ class _Orders:
         """Relieve a crew of a pool."""
         wall, crew = order.wall, order.crew
         last = self._last.setdefault(wall, {})
-        _, profile, section, busy_until, _ = last.get(crew) or self._last_order(wall, crew)
+        if order.section:
+            # What it was told last may be of a plan that was replaced.
+            profile, section, busy_until = order.profile, order.section, order.day - 1
+        else:
+            _, profile, section, busy_until, _ = last.get(crew) or self._last_order(wall, crew)
         last[crew] = (order.version, profile, section, busy_until, order.day)
         audit = CrewRelieved(wall, crew, order.version, order.day)
         topic = self._context.topics.events

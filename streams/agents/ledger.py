@@ -9,9 +9,11 @@ it back.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain.daily import daily_columns
+from domain.errors import InvalidWall
 from domain.materials import material_named
 from streams import metrics
 from streams.batching import Message, Messages, Outcome
@@ -62,7 +64,7 @@ def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     events = context.events(batch, ProfilePlanned, SectionsBuilt)
     touched: dict[_Profile, LedgerRow] = {}
     newly_planned: set[_Profile] = set()
-    for _, event in events:
+    for record, event in events:
         profile = _Profile(event.wall, event.profile, batch.partition)
         before = touched.get(profile) or state.get(profile.key) or LedgerRow()
         row = before.apply(event)
@@ -71,21 +73,35 @@ def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
         # redelivery publishes the same rows again before a later plan can replace them.
         if plan is not None:
             published = row.publish(plan)
-            outcome.messages.extend(_daily_rows(profile, row, published, plan, context))
-            outcome.messages.extend(_audit(profile, row, published, plan, context))
-            outcome.announcements.extend(_announcements(profile, published, plan, context))
-            metrics.PROFILES_COMPLETED.inc()
-            row = published
+            try:
+                outcome.extend(_publication(profile, row, published, plan, context))
+                row = published
+            except InvalidWall as error:
+                # A material of other code than this. Any event of this plan completes it again.
+                reason = f"{error}; {profile.key} keeps its rows until workers know it: submit then"
+                outcome.messages.append(context.dead_letter(batch, record, reason))
         elif isinstance(event, ProfilePlanned) and row is not before:
             newly_planned.add(profile)
         touched[profile] = row
     for profile, row in touched.items():
         if profile in newly_planned and row.planned is not None:
-            outcome.announcements.extend(_announcements(profile, row, row.planned, context))
+            # Without a message, amounts whose material this code does not know stay as they are.
+            with suppress(InvalidWall):
+                outcome.announcements.extend(_announcements(profile, row, row.planned, context))
         # The next report is most likely of a plan that is being built.
         state.put(profile.key, row, keep=row.is_building)
     outcome.messages.extend(events.dead_letters)
     return outcome
+
+
+def _publication(
+    profile: _Profile, before: LedgerRow, row: LedgerRow, plan: Plan, context: StageContext
+) -> Outcome:
+    """Rows and audit of a plan that is published now, and what announces them."""
+    messages = _daily_rows(profile, before, row, plan, context)
+    messages.extend(_audit(profile, before, row, plan, context))
+    metrics.PROFILES_COMPLETED.inc()
+    return Outcome(messages, _announcements(profile, row, plan, context))
 
 
 def _daily_rows(
@@ -133,8 +149,11 @@ def _announcements(
 ) -> Messages:
     """Tell the latest plan of a profile; the amounts are those of the published one."""
     curve = row.published_curve
-    material = material_named(row.material or plan.material)
-    ice = curve.feet() * material.yd3_per_ft
+    ice = cost = 0
+    if row.material is not None:
+        material = material_named(row.material)
+        ice = curve.feet() * material.yd3_per_ft
+        cost = ice * material.gd_per_yd3
     totals = ProfileTotals(
         wall=profile.wall,
         profile=profile.number,
@@ -147,7 +166,7 @@ def _announcements(
         sections=row.sections if row.published >= 0 else plan.sections,
         days=curve.last_day(),
         ice=ice,
-        cost=ice * material.gd_per_yd3,
+        cost=cost,
         step_days=row.step_days,
         steps=row.steps,
     )

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import asdict, replace
+from itertools import repeat
 from typing import TYPE_CHECKING
 
+from domain.errors import InvalidWall
 from domain.modes import mode_named
 from domain.plan import ProfilePlan, Scope
 from domain.planning import plan_wall
-from domain.settings import WallSettings
+from domain.settings import WallSettings, checked_settings
 from streams import metrics
 from streams.batching import Messages, Outcome
 from streams.contract.records import (
@@ -29,6 +31,7 @@ from streams.contract.records import (
 )
 
 if TYPE_CHECKING:
+    from domain.plan import Plan
     from streams.batching import BatchApp, BatchStream, BatchTable, Record, RecordBatch, Rows
     from streams.context import StageContext, State
 
@@ -68,14 +71,20 @@ def plan(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     """Apply a batch of accepted events, and send the plans that they change."""
     state = context.state(rows, PlannerRow)
     events = context.events(batch, ProfileAccepted, SettingsAccepted)
-    changed: dict[str, set[int]] = defaultdict(set)
+    changed: dict[str, dict[int, Record]] = defaultdict(dict)
     for record, event in events:
+        profiles = changed[event.wall]
         profile = event.profile if isinstance(event, ProfileAccepted) else SETTINGS
         if _apply(event, profile, context.plan_version(record.offset), state):
-            changed[event.wall].add(profile)
+            profiles[profile] = record
     messages = Messages()
     for wall, profiles in changed.items():
-        messages.extend(_plans(wall, profiles, state, context))
+        try:
+            messages.extend(_plans(wall, set(profiles), state, context))
+        except InvalidWall as error:
+            reason = f"{error}; wall {wall} keeps its plan until workers know it: submit it then"
+            letters = (context.dead_letter(batch, record, reason) for record in profiles.values())
+            messages.extend(Messages(*letters))
     messages.extend(events.dead_letters)
     return Outcome(messages)
 
@@ -94,16 +103,32 @@ def _apply(
     else:
         row = PlannerRow(version, partition, offset, None, event.mode, event.crews, event.material)
     changes = row.content != before.content
-    state.put(key, row if changes else replace(row, changed_at=before.changed_at))
+    changed_at = version if changes else before.changed_at
+    state.put(key, replace(row, changed_at=changed_at, is_waiting=before.is_waiting))
     return changes
 
 
 def _plans(
     wall: str, changed: set[int], state: State[PlannerRow], context: StageContext
 ) -> Messages:
-    """The plans of a wall's changed profiles, and of those that depend on them."""
+    """The plans of a wall's changed profiles, and of those that depend on them.
+
+    Raises:
+        InvalidWall: Its settings are of other code than this. The wall waits: it is planned as a
+            whole at the next event that code which knows them gets, new or delivered again.
+    """
     settings_row = state.get(wall) or DEFAULTS
-    settings = _settings(settings_row)
+    try:
+        settings = _settings(settings_row)
+    except InvalidWall:
+        if changed and not settings_row.is_waiting:
+            state.put(wall, replace(settings_row, is_waiting=True))
+        raise
+    if settings_row.is_waiting:
+        state.put(wall, replace(settings_row, is_waiting=False))
+        changed = {SETTINGS, *map(int, state.keys(wall))}
+    if not changed:
+        return Messages()
     depends_on_earlier = mode_named(settings.mode).SCOPE is Scope.EARLIER
     if depends_on_earlier or SETTINGS in changed:
         rows = {int(number): row for number, row in state.scan(wall)}
@@ -135,12 +160,7 @@ def _plans(
         )
         messages.append(context.message(context.topics.progress, f"{wall}/{number}", planned))
         messages.extend(_orders(wall, number, version, tasks, context))
-    encode_relief = context.codecs.of(RelieveCrew).encoder("crew", "day")
-    messages.add(
-        context.topics.build_commands.name,
-        [f"{wall}/{crew}".encode() for crew in plans.relieved],
-        encode_relief({"wall": wall, "version": version}, plans.relieved, plans.relieved.values()),
-    )
+    messages.extend(_reliefs(wall, version, plans, context))
     return messages
 
 
@@ -165,7 +185,26 @@ def _orders(
     return orders
 
 
+def _reliefs(wall: str, version: int, plans: Plan, context: StageContext) -> Messages:
+    """An order to each crew of a pool that has no section left, which names its last one."""
+    messages = Messages()
+    last: dict[str, tuple[int, int]] = {}
+    for number in sorted(plans.profiles) if plans.relieved else ():
+        tasks = plans.profiles[number]
+        last.update(zip(tasks.crews, zip(repeat(number), tasks.sections), strict=True))
+    encode = context.codecs.of(RelieveCrew).encoder("crew", "day", "profile", "section")
+    crews, days = plans.relieved.keys(), plans.relieved.values()
+    profiles, sections = zip(*map(last.__getitem__, crews), strict=True) if crews else ((), ())
+    messages.add(
+        context.topics.build_commands.name,
+        [f"{wall}/{crew}".encode() for crew in crews],
+        encode({"wall": wall, "version": version}, crews, days, profiles, sections),
+    )
+    return messages
+
+
 def _settings(row: PlannerRow) -> WallSettings:
+    """The settings of a wall; raises InvalidWall if this code does not know them."""
     if row.mode is None or row.material is None:
         return WallSettings()  # a profile's row has none
-    return WallSettings(row.mode, row.crews, row.material)
+    return checked_settings(row.mode, row.crews, row.material)

@@ -83,6 +83,8 @@ class RelieveCrew:
     crew: str
     version: int
     day: int
+    profile: int = 0
+    section: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +323,7 @@ class PlannerRow:
     mode: str | None
     crews: int | None
     material: str | None
+    is_waiting: bool = False
 
     @property
     def content(self) -> tuple[bytes | None, str | None, int | None, str | None]:

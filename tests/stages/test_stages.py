@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from domain import materials
+from domain.materials import MATERIALS, Material
+from domain.modes import mode_named, modes
 from streams.agents.crews import build
 from streams.agents.intake import accept
 from streams.agents.ledger import account
@@ -15,6 +18,7 @@ from streams.batching import RecordBatch, Rows
 from streams.batching.table import RowStore
 from streams.contract.records import (
     BuildSection,
+    CrewRow,
     ProfileAccepted,
     ProfilePlanned,
     ProfileSubmitted,
@@ -151,6 +155,39 @@ def test_in_a_pool_the_changed_profile_and_those_after_it_are_planned_again(cont
     assert planned_versions(planner, planner(accepted(context, 2, b"\x05", 9))) == {2: 4, 3: 4}
 
 
+def settings_of_later_code(context, offset, mode="crew-carousel", material="ice"):
+    event = SettingsAccepted("w", mode, None, material, source_partition=1, source_offset=offset)
+    return b"w", context.codecs.encode(event)
+
+
+@pytest.mark.parametrize("unknown", [{"mode": "crew-carousel"}, {"mode": "x", "material": "stone"}])
+def test_settings_that_the_code_does_not_know_keep_the_plan_until_code_that_does_gets_an_event(
+    context, monkeypatch, unknown
+):
+    planner = Stage(plan, context.topics.accepted, context)
+    planner(accepted(context, 1, b"\x01", 0), accepted(context, 2, b"\x02", 1))
+    parked = planner(
+        settings_of_later_code(context, 2, **unknown), accepted(context, 1, b"\x05", 3),
+        accepted(context, 2, None, 4), accepted(context, 1, b"\x07", 0, wall="other"),
+    )  # fmt: skip
+    assert planned_versions(planner, parked) == {1: 5}  # of the other wall, which goes on
+    letters = planner.sent(parked, context.topics.dead_letters)
+    assert len(letters) == 3
+    assert all("wall w keeps its plan" in letter.reason for letter in letters)
+    # Newer code takes over the same rows; an event that is delivered again is enough for it.
+    monkeypatch.setitem(modes(), unknown["mode"], mode_named("crew-per-section"))
+    monkeypatch.setattr(materials, "MATERIALS", MATERIALS | {"stone": Material("stone", 1, 1)})
+    healed = planner(accepted(context, 1, b"\x05", 3))
+    assert planned_versions(planner, healed) == {1: 3, 2: 4}
+    assert list(planner(accepted(context, 1, b"\x05", 3)).messages) == []
+
+
+def test_known_settings_end_the_waiting_of_a_wall(context):
+    planner = Stage(plan, context.topics.accepted, context)
+    planner(settings_of_later_code(context, 0), accepted(context, 1, b"\x01", 1))
+    assert planned_versions(planner, planner(pool(context, 2, 2))) == {1: 2}
+
+
 def test_the_version_does_not_depend_on_how_the_log_is_cut_into_batches(context):
     events = [
         pool(context, 2, 0),
@@ -188,6 +225,26 @@ def test_crews_report_a_batch_once_per_profile_and_each_section_to_the_audit(con
     assert len(crews.sent(outcome, context.topics.events)) == 6
 
 
+def test_a_crew_that_is_relieved_shows_its_last_section_of_this_plan_and_not_of_the_one_before(
+    context,
+):
+    def orders(planner, *events):
+        outcome = planner(*events)
+        topic = context.topics.build_commands
+        return [(m.key, m.value) for m in outcome.messages if m.topic == topic.name]
+
+    planner = Stage(plan, context.topics.accepted, context)
+    crews = Stage(build, context.topics.build_commands, context)
+    heights = [accepted(context, 1, b"\x1d\x1c", 1), accepted(context, 2, b"\x10\x10", 2)]
+    crews(*orders(planner, pool(context, 2, 0), *heights))
+    row = context.codecs.of(CrewRow)
+    assert row.decode(crews.store.get(0, b"w/1")).profile == 2
+    # Without profile 2, profile 1 is as it was: its crews get no new orders, but are relieved.
+    crews(*orders(planner, accepted(context, 2, None, 3)))
+    assert row.decode(crews.store.get(0, b"w/1")) == CrewRow(3, 1, 1, 1, 2)
+    assert row.decode(crews.store.get(0, b"w/2")) == CrewRow(3, 1, 2, 2, 3)
+
+
 def test_totals_of_an_earlier_plan_do_not_replace_those_of_a_later_one(context):
     overview = Stage(add_up, context.topics.totals, context)
 
@@ -209,9 +266,9 @@ class TestLedger:
     def ledger(self, context):
         return Stage(account, context.topics.progress, context)
 
-    def planned(self, context, version, unfinished, *, withdrawn=False):
+    def planned(self, context, version, unfinished, *, withdrawn=False, material="ice"):
         event = ProfilePlanned(
-            "w", 1, version, mode="crew-per-section", crews=None, material="ice",
+            "w", 1, version, mode="crew-per-section", crews=None, material=material,
             sections=unfinished, unfinished=unfinished, withdrawn=withdrawn,
         )  # fmt: skip
         return b"w/1", context.codecs.encode(event)

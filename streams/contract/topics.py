@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import OFFSET_END, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -244,6 +244,24 @@ def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[tuple[Top
     if missing:
         _wait_for_leaders(admin, missing, timeout_s)
     return [(topic, topic in missing) for topic in wanted]
+
+
+def truncate_topics(settings: Settings, names: Sequence[str], timeout_s: float = 30.0) -> None:
+    """Delete all records of topics; offsets go on where they were.
+
+    Raises:
+        KafkaException: The broker refused, or has not done it in time, in seconds.
+    """
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
+    there = admin.list_topics(timeout=timeout_s).topics
+    ends = [
+        TopicPartition(name, partition, OFFSET_END)
+        for name in names
+        if name in there
+        for partition in there[name].partitions
+    ]
+    for future in (admin.delete_records(ends) if ends else {}).values():
+        future.result(timeout_s)
 
 
 def delete_topics(settings: Settings, names: Sequence[str], timeout_s: float = 30.0) -> None:

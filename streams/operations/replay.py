@@ -9,7 +9,7 @@ from confluent_kafka.admin import OffsetSpec
 
 from streams.client.group import Group
 from streams.client.kafka import ClientError, produce
-from streams.contract.topics import create_topics, delete_topics
+from streams.contract.topics import create_topics, delete_topics, truncate_topics
 
 if TYPE_CHECKING:
     from streams.client.client import Client
@@ -51,12 +51,13 @@ class Replay:
     def wipe(self) -> None:
         """Forget all state: changelogs, published rows, and what is between the stages.
 
-        A wall's log must not be read from before its tables went: its versions would begin again
-        below those that the ledger has since seen. So the topics between the stages go too.
+        A wall's log must not be read from before its tables went: plans would have versions that
+        the ledger has seen already. So the topics between the stages are emptied. They are not
+        made anew: an offset is a version, and another plan must never have the same.
 
         Raises:
             ClientError: The broker did not take the tombstones.
-            KafkaException: The broker did not delete or create the topics.
+            KafkaException: The broker did not empty, delete or create the topics.
         """
         client, topics = self.client, self.client.topics
         tombstones = [
@@ -65,8 +66,8 @@ class Replay:
             for partition, key in client.values(topic)
         ]
         produce(client.settings, tombstones)
-        going = [topic.name for topic in (*topics.intermediate, *topics.changelogs)]
-        delete_topics(client.settings, going)
+        truncate_topics(client.settings, [topic.name for topic in topics.intermediate])
+        delete_topics(client.settings, [topic.name for topic in topics.changelogs])
         create_topics(client.settings)
         self.group.commit(self.group.offsets(topics.intermediate, OffsetSpec.earliest()))
 

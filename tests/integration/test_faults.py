@@ -131,9 +131,16 @@ def test_replays_and_rebuilds_end_in_the_same_digest(settings, client, tmp_path)
         assert worker.stop() == 0  # one that is killed stays in the group for a while
     assert published_rows(client).digest() == digest
 
+    def versions() -> dict[str, int]:
+        return {key: row["version"] for key, row in client.latest(client.topics.daily).items()}
+
+    before = versions()
     for arguments in ([], ["--to", "1"], ["--to", "2026-01-31T12:00"], ["--wipe"]):
         result = json.loads(thewall(settings, "replay", "--json", *arguments))
         assert result == {"before": digest, "after": digest, "equal_to_domain": True}
+    # A wiped wall's plans are made of another log: no version of theirs was there before.
+    after = versions()
+    assert all(after[key] > version for key, version in before.items())
 
 
 def test_verify_finds_a_row_that_was_tampered_with(settings, client, worker):

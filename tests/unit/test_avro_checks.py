@@ -204,7 +204,7 @@ def schemas(draw, depth: int = 3) -> Any:
     return record(*(of(depth) for _ in range(draw(st.integers(1, 4)))), name="Top")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data(), schemas())
 def test_what_a_library_wrote_is_walked_through_to_its_end(data, schema):
     plain = plain_schema(schema)
@@ -214,7 +214,7 @@ def test_what_a_library_wrote_is_walked_through_to_its_end(data, schema):
     assert BodyCheck(plain).end_of(out.getvalue() + b"rest", 0) == len(out.getvalue())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(schemas(), st.binary(max_size=60))
 def test_what_has_passed_is_read_to_the_same_end_and_what_is_refused_is_refused_soon(schema, body):
     plain = plain_schema(schema)

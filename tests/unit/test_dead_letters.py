@@ -62,11 +62,11 @@ def test_a_key_that_is_too_long_is_shortened_too():
     [
         [("one", b"x" * (MAX_HEADERS_BYTES + 1))],
         [("n" * (MAX_HEADERS_BYTES + 1), None)],
-        [(f"h{n}", b"value") for n in range(100_000)],
-        [("", None)] * 1_000_000,
+        [(f"h{n}", b"value") for n in range(20_000)],
+        [("", None)] * 100_000,
         [("\udcff" * 100_000, b"x")],
     ],
-    ids=["a long value", "a long name", "many", "a million empty ones", "a name of no UTF-8"],
+    ids=["a long value", "a long name", "many", "many empty ones", "a name of no UTF-8"],
 )
 def test_headers_that_are_too_long_or_too_many_are_kept_as_far_as_they_fit(headers):
     letter = letter_of(headers=headers)

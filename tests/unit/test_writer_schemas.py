@@ -127,11 +127,11 @@ async def test_any_number_of_unknown_ids_takes_bounded_memory_and_few_requests_a
         monkeypatch.setattr(
             writer_schemas, "time", SomeTimeLater(batch * writer_schemas.FORGOTTEN_AFTER_S)
         )
-        ids = range(1000 * (batch + 1), 1000 * (batch + 1) + 500)
+        ids = range(1000 * (batch + 1), 1000 * (batch + 1) + 300)
         await schemas.fetch(map(value, ids))
         assert all(schemas.of_id(id_).problem for id_ in ids)
         assert len(schemas._fetched) <= writer_schemas.REMEMBERED + len(ids)
-    assert len(registry.asked) == 5 * 500
+    assert len(registry.asked) == 5 * 300
     assert registry.most_at_once <= writer_schemas.LOOK_UPS_AT_ONCE
 
 

@@ -9,6 +9,7 @@ from streams import metrics
 from streams.batching import Message, Messages
 from streams.contract.codecs import BadRecord
 from streams.contract.dead_letters import dead_letter_of
+from streams.contract.topics import OFFSETS_PER_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from streams.batching import Record, RecordBatch, Rows
     from streams.contract.codecs import Codec, Codecs
     from streams.contract.topics import Topic, Topics
-
-# More than a partition has ever had, and few enough for 4,095 versions in the 53 bits of JSON.
-OFFSETS_PER_VERSION = 1 << 40
 
 R = TypeVar("R")
 S = TypeVar("S")

@@ -30,6 +30,9 @@ COMPACT = "compact"
 DELETE = "delete"
 FOREVER = -1
 DAY_MS = 24 * 60 * 60 * 1000
+# Versions of plans are offsets, counted on from this for each application version. More than a
+# partition has ever had, and few enough for 4,095 application versions in the 53 bits of JSON.
+OFFSETS_PER_VERSION = 1 << 40
 # A dead letter holds a whole record and the reason, so it may be larger than any other record.
 DEAD_LETTER_BYTES = 4 * 1024 * 1024
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from domain.account import account_of
-from domain.digest import digest
+from domain.digest import computed_amounts, digest
 from domain.settings import WallSettings
 from domain.wall import Wall
 from streams.agents.intake import accept
@@ -85,15 +84,9 @@ def expected_rows(walls: Iterable[Wall]) -> RowSet:
     """The rows that the domain computes for walls."""
     rows = RowSet({}, {})
     for wall in walls:
-        if not wall.profiles:
-            continue
-        result = account_of(wall)
-        sections = sum(profile.sections for profile in result.profiles)
-        rows.overview[wall.id] = (sections, result.days, result.ice, result.cost)
-        for p in result.profiles:
-            rows.overview[f"{wall.id}/{p.profile}"] = (p.sections, p.days, p.ice, p.cost)
-            for day, ice, cost, cumulative_cost in p.daily:
-                rows.daily[f"{wall.id}/{p.profile}/{day}"] = (ice, cost, cumulative_cost)
+        daily, overview = computed_amounts(wall)
+        rows.daily.update(daily)
+        rows.overview.update(overview)
     return rows
 
 

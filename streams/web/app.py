@@ -12,16 +12,24 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from streams.web import (
+    compare,
+    crews,
+    dead_letters,
+    events,
     exercise,
+    explain,
     health,
     page,
-    pending,
     pictures,
     pipeline,
     problems,
+    proof,
+    sections,
     stream,
     timeline,
+    topics,
     walls,
+    way,
     writes,
 )
 from streams.web.guard import Guard
@@ -42,6 +50,11 @@ log = logging.getLogger(__name__)
 # answered has so long, in seconds.
 LAST_ANSWERS_S = 3
 BROKEN = 70
+
+GROUPS = (
+    exercise, walls, writes, pictures, timeline, sections, crews, explain, events, proof, compare,
+    stream, dead_letters, topics, way, pipeline, health,
+)  # fmt: skip
 
 DESCRIPTION = """\
 Walls of ice, built by crews and accounted for by a stream-processing pipeline. Amounts are whole
@@ -77,7 +90,7 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None]) 
         lifespan=lifespan,
     )
     problems.register(app)
-    for group in (exercise, walls, writes, timeline, pictures, pipeline, stream, pending, health):
+    for group in GROUPS:
         app.include_router(group.router)
     page.register(app)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]

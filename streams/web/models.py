@@ -254,7 +254,7 @@ class CrewSummary(Model):
     sections: int = Field(description="Sections that it builds")
     first_day: int
     last_day: int
-    relieved_on: int | None = Field(description="Day on which it is relieved; null if it is not")
+    relieved_on: int = Field(description="Day on which it is relieved")
 
 
 class Crews(Model):
@@ -481,10 +481,15 @@ class Step(Model):
     about: str
 
 
+WayState = Literal["WAITING", "BUILDING", "COMPLETE", "REPLACED", "DEAD_LETTER"]
+
+
 class Way(Model):
     """The way of a submitted event, from its topic to rows or to a dead letter."""
 
-    state: Literal["WAITING", "BUILDING", "COMPLETE", "REPLACED", "DEAD_LETTER"]
+    state: WayState = Field(
+        description="WAITING before it is accepted; REPLACED if a newer event is on its key"
+    )
     wall: str | None
     profile: int | None
     version: int | None

@@ -13,7 +13,7 @@ import json
 import sys
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain.planning import plan_wall
 from domain.rules import FULL_HEIGHT_FT
@@ -171,3 +171,46 @@ def packed(planned: PlannedWall, version: int) -> bytes:
     )
     # The same bytes for the same wall: no time of packing in them.
     return gzip.compress(body, compresslevel=6, mtime=0)
+
+
+class TaskOfCrew(NamedTuple):
+    """A section that a crew builds; days count from 1."""
+
+    profile: int
+    section: int
+    first_day: int
+    last_day: int
+
+
+class CrewWork(NamedTuple):
+    """A crew, its sections in the order in which it builds them, and when it is relieved."""
+
+    crew: str
+    tasks: list[TaskOfCrew]
+    relieved_on: int
+
+
+def crews_of(
+    planned: PlannedWall, after: int, limit: int, only: str | None = None
+) -> tuple[list[CrewWork], int]:
+    """Some of the crews that get a section, and how many there are.
+
+    Args:
+        planned: The plan.
+        after: How many crews to leave out at the beginning.
+        limit: Most that are returned.
+        only: The crew of this id alone.
+    """
+    tasks: dict[str, list[TaskOfCrew]] = {}
+    for place, profile, section in planned.places():
+        crew = planned.crew_of(place, profile, section)
+        if crew is not None and only in (None, crew):
+            task = TaskOfCrew(profile, section, planned.first_days[place], planned.last_day(place))
+            tasks.setdefault(crew, []).append(task)
+    crews = sorted(tasks, key=int) if planned.crews == BY_NUMBER else list(tasks)
+    found = []
+    for crew in crews[after : after + limit]:
+        in_order = sorted(tasks[crew], key=lambda task: task.first_day)
+        relieved_on = planned.relieved.get(crew, in_order[-1].last_day + 1)
+        found.append(CrewWork(crew, in_order, relieved_on))
+    return found, len(crews)

@@ -41,6 +41,7 @@ class PipelineWatch:
         """Name what knows the current application version."""
         self.latest: Pipeline | None = None
         self._generation = generation
+        self._partitions = settings.partitions
         self._admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
         self._ends: deque[tuple[float, Offsets]] = deque(maxlen=int(REMEMBERED_S / ASK_EVERY_S))
         self._task: asyncio.Task[None] | None = None
@@ -53,6 +54,16 @@ class PipelineWatch:
         """Stop asking."""
         if self._task is not None:
             self._task.cancel()
+
+    def bounds(self, topics: list[Topic]) -> dict[tuple[str, int], tuple[int, int]]:
+        """First and end offset of each partition of topics.
+
+        Raises:
+            KafkaException: The broker does not answer.
+        """
+        first = self._offsets(topics, OffsetSpec.earliest())
+        ends = self._offsets(topics, OffsetSpec.latest())
+        return {where: (first[where], end) for where, end in ends.items()}
 
     async def _watch(self) -> None:
         while True:
@@ -70,8 +81,8 @@ class PipelineWatch:
         read: list[Topic] = [getattr(topics, name) for stage in STAGES for name in stage.reads]
         # First what was read, then what there is: nobody has read more than there is.
         committed = self._committed(settings.group)
-        first = self._offsets(read, settings.partitions, OffsetSpec.earliest())
-        ends = self._offsets(topics.all(), settings.partitions, OffsetSpec.latest())
+        first = self._offsets(read, OffsetSpec.earliest())
+        ends = self._offsets(topics.all(), OffsetSpec.latest())
         now = time.monotonic()
         self._ends.append((now, ends))
         described = self._admin.describe_consumer_groups(
@@ -152,11 +163,11 @@ class PipelineWatch:
         found = asked[group].result().topic_partitions or []
         return {(tp.topic, tp.partition): tp.offset for tp in found}
 
-    def _offsets(self, topics: list[Topic], partitions: int, spec: OffsetSpec) -> Offsets:
+    def _offsets(self, topics: list[Topic], spec: OffsetSpec) -> Offsets:
         wanted = {
             TopicPartition(topic.name, partition): spec
             for topic in topics
-            for partition in range(partitions)
+            for partition in range(self._partitions)
         }
         found = self._admin.list_offsets(wanted, request_timeout=REQUEST_TIMEOUT_S)
         return {(tp.topic, tp.partition): f.result().offset for tp, f in found.items()}

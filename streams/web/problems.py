@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from confluent_kafka import KafkaException
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
     from starlette.requests import Request
-
-log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY = {"Retry-After": "1"}
@@ -111,6 +109,11 @@ def register(app: FastAPI) -> None:
     async def broker(request: Request, error: ClientError) -> Response:
         return problem(503, str(error), _path(request), headers=RETRY)
 
+    @app.exception_handler(KafkaException)
+    async def kafka(request: Request, error: KafkaException) -> Response:
+        detail = f"the broker did not answer as it should: {error.args[0].str()}"
+        return problem(503, detail, _path(request), headers=RETRY)
+
     @app.exception_handler(RequestValidationError)
     async def wrong(request: Request, error: RequestValidationError) -> Response:
         places = [_place(found) for found in error.errors()]
@@ -133,8 +136,8 @@ def register(app: FastAPI) -> None:
         return problem(error.status_code, detail, _path(request), headers=error.headers)
 
     @app.exception_handler(Exception)
-    async def bug(request: Request, error: Exception) -> Response:
-        log.error("%s %s", request.method, _path(request), exc_info=error)
+    async def bug(request: Request, _error: Exception) -> Response:
+        # The server logs it.
         return problem(500, "the web process has a fault; its log says more", _path(request))
 
 

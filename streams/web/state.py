@@ -18,6 +18,7 @@ from domain.wall import checked_wall_id
 from streams.web.cursors import Cursor, name_of
 from streams.web.following import Following
 from streams.web.hub import Hub
+from streams.web.log_reader import LogReader
 from streams.web.models import AuditEvent, DeadLetterSummary
 from streams.web.pipeline_watch import PipelineWatch
 from streams.web.plans import Plans
@@ -46,9 +47,12 @@ class Web:
         audit: The last audit events.
         dead_letters: The last dead letters.
         producer: Puts events on the input topics.
+        reader: Reads pieces of topics.
         plans: Plans and pictures of walls.
         pipeline: How far the stages are.
         hub: Who is told of what changes.
+        comparing: Whether numbers of crews are being compared: one comparison at a time.
+        proving: Whether rows are being compared with the domain's, likewise.
     """
 
     audit: Tail[AuditEvent]
@@ -62,10 +66,13 @@ class Web:
         self.hub = Hub()
         self.plans = Plans(self.compute)
         self.pipeline = PipelineWatch(settings, lambda: self.following.generation)
+        self.comparing = self.proving = False
         self._on_failure = on_failure
         self._has_tails = False
         self._waiting: dict[str, set[asyncio.Event]] = {}
         self._letters: OrderedDict[Sent, DeadLetterSummary] = OrderedDict()
+        self._resubmitted: set[str] = set()
+        self.reader = LogReader(settings)
         # Plans of large walls: in a process of its own, so that nothing else waits for them.
         self._computer = ProcessPoolExecutor(1, get_context("spawn"))
 
@@ -82,7 +89,13 @@ class Web:
         if self._has_tails:
             await self.audit.follower.stop()
             await self.dead_letters.follower.stop()
+        await asyncio.to_thread(self.reader.close)
         self._computer.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def partitions(self) -> int:
+        """Partitions of every topic."""
+        return self.settings.partitions
 
     @property
     def generation(self) -> Generation:
@@ -158,6 +171,17 @@ class Web:
     def dead_letter_of(self, sent: Sent) -> DeadLetterSummary | None:
         """The dead letter that an event became; None if it did not, or not lately."""
         return self._letters.get(sent)
+
+    def resubmitted(self, partition: int, offset: int) -> None:
+        """Note that a dead letter was sent to its topic again."""
+        self._resubmitted.add(f"{partition}/{offset}")
+
+    def was_resubmitted(self, partition: int, offset: int) -> bool:
+        """Whether a dead letter was sent again, by this process, or to become another one."""
+        place = f"{partition}/{offset}"
+        return place in self._resubmitted or any(
+            letter.resubmission_of == place for letter in self.dead_letters.records
+        )
 
     def _rows_changed(self, touched: dict[str, set[int]]) -> None:
         for wall in touched.keys() & self._waiting.keys():

@@ -148,7 +148,7 @@ class _Teller:
         if listener.audit:
             events, skipped = listener.audit.take(self._allowed())
             if events or skipped:
-                listed = [e.model_dump(mode="json", exclude_none=True) for e in events]
+                listed = [e.model_dump(mode="json") for e in events]
                 yield "audit", {"events": listed, "skipped": skipped}
         if listener.dead_letters:
             letters, skipped = listener.dead_letters.take(MOST)

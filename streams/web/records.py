@@ -30,9 +30,16 @@ def key_text(key: bytes | None) -> str | None:
     return None if key is None else key[:LONGEST_KEY].decode(errors="replace")
 
 
-def headers_of(headers: Iterable[tuple[str, Any]]) -> list[RecordHeader]:
-    """Headers, their values bytes or None, with those in base64."""
+def headers_of(headers: Iterable[tuple[str, bytes | None]]) -> list[RecordHeader]:
+    """Headers with their values in base64."""
     return [RecordHeader(name=name, value=in_base64(value)) for name, value in headers]
+
+
+def _headers(message: Message) -> list[tuple[str, Any]]:
+    try:
+        return list(message.headers() or ())  # type: ignore[arg-type]
+    except UnicodeDecodeError:
+        return []  # a name that is not UTF-8
 
 
 def decoded(codecs: Codecs, value: bytes, *types: type[Any]) -> tuple[str, dict[str, Any]]:
@@ -60,7 +67,7 @@ def topic_record(codecs: Codecs, message: Message, *types: type[Any]) -> TopicRe
         offset=message.offset() or 0,
         time=time_of(message),
         key=key_text(message.key()),
-        headers=headers_of(message.headers() or ()),
+        headers=headers_of(_headers(message)),
         record=name,
         value=fields,
         problem=problem,

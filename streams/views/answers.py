@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from streams.agents.overview import WallSums
+from streams.contract.sums import WallSums
 
 if TYPE_CHECKING:
     from streams.context import State

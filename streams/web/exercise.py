@@ -109,7 +109,7 @@ def _number(text: str, what: str) -> int:
 
 def _answers(web: Web, wall: str) -> WallAnswers:
     rows = web.wall(wall)
-    return WallAnswers(rows.wall, {number: row.record for number, row in rows.totals.items()})
+    return WallAnswers(rows.wall, rows.all_totals, lambda: rows.sums)
 
 
 def _as_the_exercise_writes_it(value: dict[str, str | None]) -> Response:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query
 
-from domain.daily import SectionsAtWork
-from domain.materials import material_named
 from domain.rules import FEET_PER_DAY
 from streams.contract.codecs import BadRecord
 from streams.contract.topics import OFFSETS_PER_VERSION, partition_of
@@ -70,20 +68,18 @@ async def explain(
 
 
 def _factors(totals: ProfileTotals, day: int) -> Factors:
-    curve = SectionsAtWork(tuple(zip(totals.step_days, totals.steps, strict=True)))
-    used = material_named(totals.material)
-    at_work, by_now = curve.at_work(day), curve.feet_by(day)
-    ice = at_work * FEET_PER_DAY * used.yd3_per_ft
+    at_work, by_now = totals.curve.at_work(day), totals.curve.feet_by(day)
+    yd3_per_ft, gd_per_ft = totals.yd3_per_ft, totals.gd_per_ft
     return Factors(
         sections_at_work=at_work,
         feet_per_day=FEET_PER_DAY,
-        yd3_per_ft=used.yd3_per_ft,
-        gd_per_yd3=used.gd_per_yd3,
-        ice=ice,
-        cost=ice * used.gd_per_yd3,
+        yd3_per_ft=yd3_per_ft,
+        gd_per_yd3=gd_per_ft // (yd3_per_ft or 1),
+        ice=at_work * FEET_PER_DAY * yd3_per_ft,
+        cost=at_work * FEET_PER_DAY * gd_per_ft,
         cumulative_ft=by_now,
-        cumulative_ice=by_now * used.yd3_per_ft,
-        cumulative_cost=by_now * used.yd3_per_ft * used.gd_per_yd3,
+        cumulative_ice=by_now * yd3_per_ft,
+        cumulative_cost=by_now * gd_per_ft,
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from domain.modes import mode_named
 from domain.plan import Scope
 from domain.settings import WallSettings
+from streams.contract.sums import WallSums
 from streams.views.answers import NotThere
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class WallRows:
         totals: Totals and curves: the overview's. Of a withdrawn profile they say so.
         published: Totals as they are on `wall.overview`; they name the version of the amounts.
         submitted: What the latest event of each key on the input topics is.
+        sums: Sums over the totals.
     """
 
     def __init__(self, wall: str) -> None:
@@ -115,6 +117,19 @@ class WallRows:
         self.totals: Table[ProfileTotals] = Table()
         self.published: Table[ProfileOverview] = Table()
         self.submitted: Table[Submitted] = Table()
+        self.sums = WallSums(())
+
+    def replace(self, kind: str, profile: int, row: Row[Any] | None) -> None:
+        """Set a row of the table of that name, or remove it."""
+        table: Table[Any] = getattr(self, kind)
+        if table is self.totals:
+            before = self.totals.get(profile)
+            if row is not None:
+                self.sums.replace(before.record if before is not None else None, row.record)
+            elif before is not None:
+                others = (r.record for number, r in self.totals.items() if number != profile)
+                self.sums = WallSums(others)
+        table.replace(profile, row)
 
     def forget_derived(self) -> None:
         """Rows have changed: what was made of them is made anew when it is next asked for."""
@@ -152,6 +167,11 @@ class WallRows:
         }
 
     @cached_property
+    def all_totals(self) -> dict[int, ProfileTotals]:
+        """The totals by profile number, those of withdrawn profiles included."""
+        return {number: row.record for number, row in self.totals.items()}
+
+    @cached_property
     def live_totals(self) -> list[ProfileTotals]:
         """The totals of the profiles that are not withdrawn, in number order."""
         rows = (row.record for _, row in sorted(self.totals.items()))
@@ -186,6 +206,11 @@ class WallRows:
             else:
                 due[number] = max(of_settings, changed_at)
         return due
+
+    def is_new(self, profile: int) -> bool:
+        """Whether there are no amounts of a profile yet."""
+        row = self.totals.get(profile)
+        return row is None or row.record.withdrawn
 
     def is_complete(self, profile: int) -> bool:
         """Whether a profile's amounts are those of the plan as last accepted."""
@@ -223,8 +248,7 @@ class Replica:
             rows = self.walls.get(wall)
             if rows is None:
                 rows = self.walls[wall] = WallRows(wall)
-            table: Table[Any] = getattr(rows, kind)
-            table.replace(profile, None if record is None else Row(record, source, mark))
+            rows.replace(kind, profile, None if record is None else Row(record, source, mark))
             touched.setdefault(wall, set()).add(profile)
         for wall in touched:
             self.walls[wall].forget_derived()

@@ -20,11 +20,9 @@ def _state(complete: bool) -> Literal["BUILDING", "COMPLETE"]:
 
 def wall_summary(rows: WallRows) -> WallSummary:
     """The totals of a wall that has profiles."""
-    totals = rows.live_totals
-    known = {record.profile for record in totals}
-    heights = rows.heights
-    first_time = {number: heights[number] for number in heights.keys() - known}
-    settings = rows.settings
+    sums, settings = rows.sums, rows.settings
+    # What is accepted and has no totals yet is being built for the first time.
+    first_time = [heights for number, heights in rows.heights.items() if rows.is_new(number)]
     return WallSummary(
         wall=rows.wall,
         state=_state(rows.complete),
@@ -32,11 +30,11 @@ def wall_summary(rows: WallRows) -> WallSummary:
         mode=settings.mode,
         crews=settings.crews,
         material=settings.material,
-        profile_count=len(totals) + len(first_time),
-        sections=sum(record.sections for record in totals) + sum(map(len, first_time.values())),
-        days=max((record.days for record in totals), default=0),
-        ice=sum(record.ice for record in totals),
-        cost=sum(record.cost for record in totals),
+        profile_count=sums.profiles + len(first_time),
+        sections=sums.sections + sum(map(len, first_time)),
+        days=sums.days,
+        ice=sums.ice,
+        cost=sums.cost,
     )
 
 
@@ -48,7 +46,7 @@ def profile_summaries(rows: WallRows, profiles: Iterable[int]) -> list[ProfileSu
 def profile_summary(rows: WallRows, profile: int) -> ProfileSummary:
     """The totals of a profile that the wall has."""
     row = rows.totals.get(profile)
-    if row is None or row.record.withdrawn:
+    if row is None or rows.is_new(profile):
         heights = rows.plans[profile].record.heights or b""
         return ProfileSummary(
             profile=profile, state="BUILDING", version=NOT_YET, sections=len(heights), days=0,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from domain.materials import material_named
 from domain.rules import FEET_PER_DAY
 from streams.views.answers import NotThere
 from streams.web.caching import unchanged
@@ -33,13 +32,13 @@ def runs_of(totals: Iterable[ProfileTotals]) -> list[Run]:
     """The runs of equal days of profiles together, in order; days without work are left out."""
     changes: dict[int, list[int]] = {}
     for record in totals:
-        used = material_named(record.material)
+        yd3_per_ft, gd_per_ft = record.yd3_per_ft, record.gd_per_ft
         for day, change in zip(record.step_days, record.steps, strict=True):
             at = changes.setdefault(day, [0, 0, 0])
-            ice = change * FEET_PER_DAY * used.yd3_per_ft
+            feet = change * FEET_PER_DAY
             at[0] += change
-            at[1] += ice
-            at[2] += ice * used.gd_per_yd3
+            at[1] += feet * yd3_per_ft
+            at[2] += feet * gd_per_ft
     at_work = ice = cost = cumulative_ice = cumulative_cost = 0
     runs: list[Run] = []
     for day, after in pairwise(sorted(changes)):

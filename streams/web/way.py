@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Path
 
-from domain.daily import SectionsAtWork
 from domain.rules import FULL_HEIGHT_FT
 from streams.contract.codecs import BadRecord
 from streams.contract.topics import OFFSETS_PER_VERSION, partition_of
@@ -146,8 +145,7 @@ def _stations(web: Web, rows: WallRows, profile: int, *, complete: bool) -> list
     if not complete:
         return steps
     totals = rows.totals[profile]
-    curve = SectionsAtWork(tuple(zip(totals.record.step_days, totals.record.steps, strict=True)))
-    days = sum(after - first for first, after, _ in curve.spans())
+    days = sum(after - first for first, after, _ in totals.record.curve.spans())
     published = rows.published.get(profile)
     return [
         *steps,

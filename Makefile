@@ -59,6 +59,8 @@ demo: $(RUNNABLE) $(BUILT) ## Start Kafka, the registry and the workers, and bui
 	@echo "  $(BIN)/thewall console wall.daily --from-beginning --max-messages 5"
 	@echo "  curl http://127.0.0.1:$${THEWALL_WEB_PORT:-6066}/profiles/1/days/1/"
 	@echo "Stop with: make stop"
+	@echo
+	@echo "The wall, in a browser: http://127.0.0.1:$${THEWALL_PAGE_PORT:-6060}/"
 
 stop: ## Stop the background workers, Kafka and the registry; their data stays
 	@$(BIN)/thewall worker --stop
@@ -106,7 +108,7 @@ $(UV):
 	.venv/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
 lock: $(UV) ## Resolve the lock files after a change of pyproject.toml; ARGS=--upgrade: anew
-	$(LOCK) $(ARGS) --group dev --all-extras -o requirements.lock
+	$(LOCK) $(ARGS) --group dev -o requirements.lock
 	$(LOCK) --group build -c requirements.lock -o requirements-run.lock
 
 clean: ## Remove what install and the tests leave here

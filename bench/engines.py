@@ -148,7 +148,7 @@ def _kafka_streams(_threads: int) -> list[str]:
 OURS = Engine(
     "pipeline",
     "The Wall: record batches on Faust",
-    lambda _: [sys.executable, "-m", "streams", "worker", "--processes", "1"],
+    lambda _: [sys.executable, "-m", "streams", "worker", "--processes", "1", "--no-web"],
 )
 PLAIN = Engine(
     "plain",

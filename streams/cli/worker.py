@@ -11,6 +11,7 @@ import typer
 
 from streams.cli.display import note, progress
 from streams.cli.settings import load_settings, read_settings
+from streams.cli.web import background_page, check_page_port, start_page_in_background
 from streams.client.kafka import ClientError
 from streams.devstack.processes import Daemon
 from streams.operations.supervisor import (
@@ -43,29 +44,39 @@ def worker(
     stop: Annotated[
         bool, typer.Option("--stop", help="Stop the workers that run in the background.")
     ] = False,
+    no_web: Annotated[
+        bool, typer.Option("--no-web", help="Without the page and its API, `thewall web`.")
+    ] = False,
     with_parent: Annotated[
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")
     ] = False,
 ) -> None:
-    """Run workers until Ctrl-C: every stage of the pipeline, and the web views.
+    """Run workers until Ctrl-C: every stage of the pipeline, the web views, and the page.
 
     The web views of each process are at a port of their own, from --web-port upwards; any of them
-    answers for all.
+    answers for all. The page is `thewall web`, one process beside the workers.
     """
     daemon = background_worker()
     if stop:
-        note("the workers are stopped" if daemon.stop() else "no worker runs in the background")
+        stopped = daemon.stop()
+        stopped = background_page().stop() or stopped
+        note("the workers are stopped" if stopped else "no worker runs in the background")
         return
     settings = load_settings(web_port=web_port, web_host=web_host)
     if with_parent:
         end_with_parent()
         processes = 1
     processes = processes or default_worker_count(settings)
+    page = not (no_web or with_parent)
+    if page:
+        check_page_port(settings)
     if background:
         start_in_background(daemon, settings, processes)
+        if page:
+            start_page_in_background(settings)
         return
-    if restart or processes > 1:
-        raise typer.Exit(supervise(settings, processes, restart=restart))
+    if restart or processes > 1 or page:
+        raise typer.Exit(supervise(settings, processes, page=page, restart=restart))
     from streams.app import run_worker  # only here: Faust takes a second to import
     from streams.batching import StoreInUse
 
@@ -99,7 +110,7 @@ def start_in_background(daemon: Daemon, settings: Settings, processes: int) -> N
         note(f"workers run already in the background; their log is {daemon.log_file}")
         return
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "streams", "worker", "--restart"]
+    command = [sys.executable, "-m", "streams", "worker", "--restart", "--no-web"]
     # Last, in this order: `in_background` reads them from there.
     command += ["--processes", str(processes), "--web-port", str(settings.web_port)]
     daemon.start([*command, "--web-host", settings.web_host])

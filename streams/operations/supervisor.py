@@ -1,4 +1,4 @@
-"""Worker processes: started, stopped, and started again when they end."""
+"""Worker and web processes: started, stopped, and started again when they end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from threading import Thread
 from typing import IO, TYPE_CHECKING
 
@@ -34,13 +35,22 @@ STOP_DEADLINE_S = 60.0
 
 @dataclass
 class _Child:
-    """One worker process."""
+    """One process.
 
-    process: subprocess.Popen[bytes]
-    web_port: int
-    started: float
+    Attributes:
+        name: What it is, for the log.
+        start: Starts it.
+    """
+
+    name: str
+    start: Callable[[], subprocess.Popen[bytes]]
+    process: subprocess.Popen[bytes] = field(init=False)
+    started: float = field(init=False)
     failures: int = 0
     start_again_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.process, self.started = self.start(), time.monotonic()
 
 
 def default_worker_count(settings: Settings) -> int:
@@ -53,13 +63,14 @@ def web_ports(settings: Settings, workers: int) -> range:
     return range(settings.web_port, settings.web_port + workers)
 
 
-def supervise(settings: Settings, workers: int, *, restart: bool) -> int:
-    """Run workers until told to stop by SIGTERM or SIGINT; the exit status is 0 then.
+def supervise(settings: Settings, workers: int, *, page: bool, restart: bool) -> int:
+    """Run processes until told to stop by SIGTERM or SIGINT; the exit status is 0 then.
 
     Args:
         settings: Those of the first worker; the others' differ in the web port.
-        workers: How many.
-        restart: Start a worker that ends again. Without it, the first that ends by itself ends
+        workers: How many workers.
+        page: Whether to run the web process.
+        restart: Start a process that ends again. Without it, the first that ends by itself ends
             all, and its exit status is the result: 128 + n if it was signal n.
     """
     stopping = False
@@ -71,14 +82,18 @@ def supervise(settings: Settings, workers: int, *, restart: bool) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     children = [
-        _Child(_start(settings, port), port, time.monotonic())
+        _Child(f"worker at port {port}", partial(start_worker, _with_port(settings, port)))
         for port in web_ports(settings, workers)
     ]
+    if page:
+        children.append(
+            _Child(f"web process at port {settings.page_port}", partial(_start, "web", settings))
+        )
     status = 0
     while not stopping:
         for child in children:
             if restart:
-                _restart_if_ended(child, settings)
+                _restart_if_ended(child)
             elif child.process.poll() is not None:
                 ended = child.process.returncode
                 status = ended if ended >= 0 else 128 - ended
@@ -88,7 +103,7 @@ def supervise(settings: Settings, workers: int, *, restart: bool) -> int:
     return status
 
 
-def _restart_if_ended(child: _Child, settings: Settings) -> None:
+def _restart_if_ended(child: _Child) -> None:
     status = child.process.poll()
     if status is None:
         return
@@ -97,16 +112,14 @@ def _restart_if_ended(child: _Child, settings: Settings) -> None:
         child.failures = 0 if now - child.started > HEALTHY_AFTER_S else child.failures + 1
         pause = min(LONGEST_PAUSE_S, 2.0**child.failures / 2)
         child.start_again_at = now + pause
-        log.warning(
-            "the worker at port %d ended with %d; again in %.1f s", child.web_port, status, pause
-        )
+        log.warning("the %s ended with %d; again in %.1f s", child.name, status, pause)
     elif now >= child.start_again_at:
-        child.process = _start(settings, child.web_port)
+        child.process = child.start()
         child.started, child.start_again_at = now, 0.0
 
 
-def _start(settings: Settings, web_port: int) -> subprocess.Popen[bytes]:
-    return start_worker(settings.model_copy(update={"web_port": web_port}))
+def _with_port(settings: Settings, web_port: int) -> Settings:
+    return settings.model_copy(update={"web_port": web_port})
 
 
 def start_worker(settings: Settings, log: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
@@ -116,14 +129,20 @@ def start_worker(settings: Settings, log: IO[bytes] | None = None) -> subprocess
         settings: The worker's; it finds the current application version itself if they name none.
         log: Where its output goes; where ours goes, if not given.
     """
+    return _start("worker", settings, log)
+
+
+def _start(
+    command: str, settings: Settings, log: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "streams", "worker", "--with-parent"],
+        [sys.executable, "-m", "streams", command, "--with-parent"],
         env=os.environ | settings.environment(),
         # Never written to: it ends when we end, even by kill -9, and that is what it waits for.
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
-        # In our group a Ctrl-C would reach the worker twice.
+        # In our group a Ctrl-C would reach it twice.
         start_new_session=True,
     )
 

@@ -8,7 +8,9 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import ClientError
+from aiohttp.web import HTTPTemporaryRedirect
 from faust.web import View
+from faust.web.base import BlueprintManager
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from domain.errors import InvalidWall
@@ -130,6 +132,14 @@ def register(app: BatchApp, table: BatchTable, context: StageContext, settings: 
                 return _problem(self, 503, f"the broker did not take the profile: {error}")
             self_link = f"/walls/{wall}/profiles/{profile}/overview/1/"
             return _json(self, {"accepted": key, "see": self_link}, 202)
+
+    # Faust has a page of its own there.
+    app.web.blueprints = BlueprintManager()
+
+    @app.page("/", name="page")
+    async def to_the_page(_view: View, request: Request) -> Response:
+        """Lead to the page, which is the web process's."""
+        raise HTTPTemporaryRedirect(request.url.with_port(settings.page_port).with_path("/"))
 
     @app.page("/ready/", name="ready")
     async def ready_page(view: View, _request: Request) -> Response:

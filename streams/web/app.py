@@ -24,6 +24,7 @@ from streams.web import (
     pipeline,
     problems,
     proof,
+    reference,
     sections,
     stream,
     timeline,
@@ -33,7 +34,7 @@ from streams.web import (
     writes,
 )
 from streams.web.guard import Guard
-from streams.web.models import Problem
+from streams.web.models import Comparison, Problem
 from streams.web.state import Web
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None]) 
     problems.register(app)
     for group in GROUPS:
         app.include_router(group.router)
+    reference.register(app)
     page.register(app)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     return app
@@ -117,8 +119,10 @@ def _described(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
         )
         schemas = found["components"]["schemas"]
-        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= problem.pop("$defs") | {"Problem": problem}
+        # What no route names as its model: problems, and the lines of a comparison.
+        for model in (Problem, Comparison):
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
         for operations in found["paths"].values():
             for operation in operations.values():
                 answer = operation["responses"].get("422", {}).get("content", {})
@@ -145,6 +149,15 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def _set_up_logging(settings: Settings) -> None:
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=settings.log_level, format=form)
+    # Of its start and its end the server says more than one line, and of each look-up in the
+    # registry the client says one.
+    for name in ("uvicorn", "httpx"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
 def run_web(settings: Settings) -> int:
     """Serve the page and the API until told to stop; the process's exit status."""
     failed = False
@@ -155,6 +168,7 @@ def run_web(settings: Settings) -> int:
         failed = True
         server.should_exit = True
 
+    _set_up_logging(settings)
     app = create_app(settings, on_failure)
     config = uvicorn.Config(
         guarded(app, settings),
@@ -162,11 +176,12 @@ def run_web(settings: Settings) -> int:
         port=settings.page_port,
         loop="uvloop",
         lifespan="on",
-        log_level=settings.log_level.lower(),
+        log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=LAST_ANSWERS_S,
     )
     server = _Server(config, app)
+    log.info("the page is at %s, port %d", settings.page_host, settings.page_port)
     server.run()
     return BROKEN if failed else 0

@@ -19,18 +19,21 @@ router = APIRouter(prefix="/api/walls", tags=["walls"])
 async def crews(
     web: Here,
     wall: WallId,
-    after: Annotated[int, Query(ge=0, description="`next` of the page before")] = 0,
+    after: Annotated[
+        str, Query(pattern=r"^\d{0,9}$", description="`next` of the page before")
+    ] = "",
     limit: Annotated[int, Query(ge=1, le=1000, description="Most that are answered")] = 100,
 ) -> Crews:
     """The crews that get a section, in the order of their numbers, or of their sections."""
-    version, found, count = await _crews(web, wall, after, limit)
-    more = after + len(found) < count
+    start = int(after or 0)
+    version, found, count = await _crews(web, wall, start, limit)
+    more = start + len(found) < count
     return Crews(
         wall=wall,
         version=version,
         crew_count=count,
         crews=[_summary(work) for work in found],
-        next=str(after + len(found)) if more else None,
+        next=str(start + len(found)) if more else None,
     )
 
 

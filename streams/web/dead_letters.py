@@ -95,6 +95,9 @@ async def resubmit(
             f"it came from {letter.topic}, which only stages write to; only what was on "
             f"{topics.walls.name} or {topics.profiles.name} can be submitted again",
         )
+    if letter.shortened:
+        parts = " and ".join(part.part for part in letter.shortened)
+        raise Refusal(409, f"it was too long to be kept whole: of its {parts}, only a part is here")
     await web.following.read_to_now([letter.topic])
     if not again and (why := _superseded(web, partition, offset, letter)):
         raise Refusal(409, f"{why}; to send it all the same, ask with again=1")

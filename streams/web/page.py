@@ -16,12 +16,9 @@ if TYPE_CHECKING:
 
 STATIC = Path(str(resources.files("streams.web"))) / "static"
 NOT_BUILT = """\
-The page is not built: run `make install`.
+The page is not built: run `make install`, and start this process again.
 
-Everything that it would show is at /api/, and here:
-
-  /api/walls                   the walls
-  /walls/NAME/profiles/overview/   what one costs
+The API works without it: /api/ says what there is.
 """
 
 

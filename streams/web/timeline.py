@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from arro3.core import Array, DataType, Table
+from arro3.io import write_parquet
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
@@ -14,7 +16,7 @@ from domain.rules import FEET_PER_DAY
 from streams.views.answers import NotThere
 from streams.web.caching import unchanged
 from streams.web.models import DayRow, Run, Timeline, WallId
-from streams.web.problems import Refusal, documented
+from streams.web.problems import documented
 from streams.web.state import Here
 
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ def _within(runs: Iterable[Run], first: int, last: int) -> list[Run]:
 
 @router.get(
     "/{wall}/timeline",
-    responses=documented(400, 404, 501, 503)
+    responses=documented(400, 404, 503)
     | {
         200: {
             "model": Timeline | list[DayRow],
@@ -179,15 +181,10 @@ def batched(rows: Iterator[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:
 
 
 def _parquet(rows: Iterator[tuple[int, ...]], headers: dict[str, str]) -> Response:
-    try:
-        import pyarrow as pa  # only here: it is an extra, and large
-        from pyarrow import parquet
-    except ImportError as error:
-        raise Refusal(
-            501, "Parquet takes an extra that is not installed: pip install 'the-wall[parquet]'"
-        ) from error
     columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
-    arrays = [pa.array(column, pa.int64()) for column in columns]
+    arrays: dict[str, Any] = {
+        name: Array(column, DataType.int64()) for name, column in zip(COLUMNS, columns, strict=True)
+    }
     out = io.BytesIO()
-    parquet.write_table(pa.table(arrays, names=list(COLUMNS)), out)
+    write_parquet(Table.from_pydict(arrays), out)
     return Response(out.getvalue(), media_type="application/vnd.apache.parquet", headers=headers)

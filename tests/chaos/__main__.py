@@ -64,7 +64,7 @@ class Chaos:
 
     def start(self, number: int, *module: str) -> None:
         settings = self.settings.model_copy(update={"web_port": self.ports[number]})
-        command = module or ("streams", "worker", "--processes", "1")
+        command = module or ("streams", "worker", "--processes", "1", "--no-web")
         with (self.directory / f"worker-{number}.log").open("ab") as log:
             self.workers[number] = subprocess.Popen(
                 [sys.executable, "-m", *command], env=environment(settings), stdout=log, stderr=log

@@ -55,7 +55,7 @@ class Worker:
         self.log = log
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker", "--processes", "1"],
+                [sys.executable, "-m", "streams", "worker", "--processes", "1", "--no-web"],
                 env=environment(settings),
                 stdout=out,
                 stderr=out,

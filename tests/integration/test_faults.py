@@ -161,7 +161,7 @@ def test_verify_finds_a_row_that_was_tampered_with(settings, client, worker):
 def supervised(settings, *options):
     """A supervisor and its workers, one a core."""
     supervisor = subprocess.Popen(
-        [sys.executable, "-m", "streams", "worker", *options],
+        [sys.executable, "-m", "streams", "worker", "--no-web", *options],
         env=environment(settings), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     cores = min(len(os.sched_getaffinity(0)), settings.partitions)

@@ -50,7 +50,7 @@ def start_rebuild(settings) -> subprocess.Popen[str]:
 @contextmanager
 def background_worker(settings):
     # One: several stop one after the other, and what is in flight in a rebalance is said twice.
-    thewall(settings, "worker", "--background", "--processes", "1")
+    thewall(settings, "worker", "--background", "--processes", "1", "--no-web")
     try:
         yield
     finally:
@@ -132,7 +132,9 @@ def test_workers_elsewhere_are_asked_to_stop_and_the_old_version_never_runs_agai
         assert json.loads(out)["rebuilt"] == late != digest
         assert "start the workers again" in error
 
-    refused = run_thewall(settings, "worker", "--processes", "1", THEWALL_APP_VERSION="1")
+    refused = run_thewall(
+        settings, "worker", "--processes", "1", "--no-web", THEWALL_APP_VERSION="1"
+    )
     assert (refused.returncode, "has switched to version 2" in refused.stderr) == (1, True)
     with running_worker(settings, tmp_path / "two.log"):
         build(Client(settings), one_profile("w", 21, 25, 29))

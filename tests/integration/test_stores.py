@@ -86,7 +86,7 @@ def test_tables_that_were_wiped_are_built_anew_and_not_from_what_is_on_disk(
 
 def test_two_workers_do_not_share_a_directory(on_disk, tmp_path):
     with running_worker(on_disk, tmp_path / "worker.log"):
-        second = run_thewall(on_disk, "worker", "--processes", "1")
+        second = run_thewall(on_disk, "worker", "--processes", "1", "--no-web")
         assert second.returncode == 1
         assert second.stderr.strip().endswith(
             "is in use by another worker; give each worker its own THEWALL_WEB_PORT or "

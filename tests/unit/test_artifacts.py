@@ -67,7 +67,7 @@ def test_the_containers_have_the_versions_of_the_lock_file():
 def test_the_containers_publish_ports_on_loopback_only():
     compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     published = re.findall(r'- "([^"]+:\d+)"', compose)
-    assert len(published) == 3
+    assert len(published) == 4
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 

@@ -76,7 +76,7 @@ def test_a_home_that_can_not_be_written_is_one_sentence(tmp_path, arguments):
         ({"THEWALL_STACK_DIR": "~nobody-of-that-name"}, "the stack has no directory"),
     ],
 )
-@pytest.mark.parametrize("arguments", ["worker --processes 1", "overview w", "verify"])
+@pytest.mark.parametrize("arguments", ["worker --processes 1 --no-web", "overview w", "verify"])
 def test_workers_and_commands_say_the_same_of_an_address(variables, words, arguments):
     without = {"THEWALL_BOOTSTRAP_SERVERS": "", "THEWALL_REGISTRY_URL": "http://127.0.0.1:1"}
     done = run(arguments, **without | variables)

@@ -94,6 +94,9 @@ class BatchStream:
         async for event in cast("Any", self._stream).noack().events():
             message: Event = event.message
             records = await self._readable(event.value)
+            if not records:  # the position has moved, over what is not for us
+                await self.enqueue((), Batch(self, message, records, last=True)._acknowledge)  # noqa: SLF001
+                continue
             *first, last = self._cut(records)
             for records in first:
                 await self.app.prepare(records)

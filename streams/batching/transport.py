@@ -58,9 +58,22 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     ) -> Any:
         records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         assignment = consumer._subscription.subscription.assignment  # noqa: SLF001
-        self.starts = {tp: self.ends.get(tp) for tp in records}
-        self.ends.update((tp, assignment.state_value(tp)._position) for tp in records)  # noqa: SLF001
-        return records
+        if assignment is None:
+            return records
+        positions = {}
+        for tp in tuple(active_partitions or records):
+            state = assignment.state_value(tp)
+            # Not only where there are records: the position also passes over what is not for us,
+            # such as the markers of transactions, and what was aborted.
+            if state is not None and (tp in records or self._has_moved(tp, state._position)):  # noqa: SLF001
+                positions[tp] = state._position  # noqa: SLF001
+        self.starts = {tp: self.ends.get(tp) for tp in positions}
+        self.ends.update(positions)
+        return {tp: records.get(tp, []) for tp in positions}
+
+    def _has_moved(self, tp: TP, position: int | None) -> bool:
+        before = self.ends.get(tp)
+        return position is not None and before is not None and position > before
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         self.member_in = None
@@ -77,16 +90,18 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         # aiokafka has no setting for either.
         fetcher.MemoryRecords, fetcher.PartitionRecords = RecordBatches, FetchedRecords
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001 - Faust has no setting for it
+        # Faust has no settings for these. What a transaction has not committed does not exist.
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
+        consumer._isolation_level = "read_committed"  # noqa: SLF001
         return consumer
 
 
 class BatchConsumer(driver.Consumer):
     """A consumer whose messages are record batches.
 
-    A message's offset is that of its last record. BatchStream of a partition are acknowledged in
-    order, so that one number says all: everything before it is done, gaps that compaction or
-    transactions left included.
+    A message's offset is the last before the position that its fetch ended at, whether there is a
+    record or not. Batches of a partition are acknowledged in order, so that one number says all:
+    everything before it is done, gaps that compaction or transactions left included.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -126,9 +141,12 @@ class BatchConsumer(driver.Consumer):
         ]
         if uncommitted:
             earliest = await self.earliest_offsets(*uncommitted)
-            beginnings = {tp: offset or 0 for tp, offset in earliest.items()}
-            await self.seek_wait(beginnings)
-            self._sought(beginnings)
+            await self.seek_wait({tp: offset or 0 for tp, offset in earliest.items()})
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Seek to offsets, and wait until that is done."""
+        await super().seek_wait(partitions)
+        self._sought(partitions)
 
     def _sought(self, offsets: Mapping[TP, int]) -> None:
         """Begin at these; a fetch that this comes between is from across the seek, and dropped."""
@@ -175,27 +193,26 @@ class BatchConsumer(driver.Consumer):
                 return
             if active is None or tp in active or tp in self._buffered_partitions:
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                yield tp, self._to_batch(tp, fetched)
+                yield tp, self._to_batch(tp, fetched, ends[tp])
                 self._next[tp] = ends[tp]
 
-    def _before_end(self, tp: TP, fetched: list[Any]) -> tuple[list[Any], int]:
-        """The records before the offset that the app reads up to, and the offset they reach."""
+    def _before_end(self, tp: TP, fetched: list[Any], end: int) -> tuple[list[Any], int]:
+        """The records before the offset that the app reads up to, and where they end."""
         until = cast("Any", self.app).read_until.get(tp)
-        if until is None or fetched[-1].offset < until:
-            return fetched, fetched[-1].offset
+        if until is None or end <= until:
+            return fetched, end
         # To the very end, even without records: compaction may have removed those before it.
-        return [record for record in fetched if record.offset < until], until - 1
+        return [record for record in fetched if record.offset < until], until
 
-    def _to_batch(self, tp: TP, fetched: list[Any]) -> ConsumerMessage:
+    def _to_batch(self, tp: TP, fetched: list[Any], end: int) -> ConsumerMessage:
         if self._is_changelog_tp(tp):
             _check_readable(tp, fetched)
-        records, offset = self._before_end(tp, fetched)
-        last = fetched[-1]
+        records, end = self._before_end(tp, fetched, end)
         return ConsumerMessage(
             tp.topic,
             tp.partition,
-            offset,
-            last.timestamp / 1000.0,
+            end - 1,
+            records[-1].timestamp / 1000.0 if records else 0.0,
             0,
             [],
             None,

@@ -6,7 +6,8 @@ import time
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.batching.crash import crash
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 Partition = tuple[str, int]
+REQUEST_TIMEOUT_S = 5.0
+EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()
 
 
 class NoProgress(RuntimeError):
@@ -45,7 +48,8 @@ class Watchdog:
             recovered: Says how far the recovery of tables is: anything that changes with it.
             timeout_s: How long lag without progress is borne, in seconds.
         """
-        self._config = {"bootstrap.servers": bootstrap_servers, "group.id": group, "log_level": 0}
+        self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 0}
+        self._group = group
         self._assigned = assigned
         self._recovered = recovered
         self._timeout_s = timeout_s
@@ -63,9 +67,10 @@ class Watchdog:
         self._stopped.set()
 
     def _watch(self) -> None:
-        consumer = Consumer(self._config)
+        consumer = Consumer(self._config | {"group.id": self._group})
+        admin = AdminClient(self._config)
         while not self._stopped.wait(self._timeout_s / 8):
-            stuck = self.stuck(self._lagging(consumer), self._recovered())
+            stuck = self.stuck(self._lagging(consumer, admin), self._recovered())
             if stuck and not self._stopped.is_set():
                 crash("stuck", NoProgress(f"lag, and no progress in {self._timeout_s} s: {stuck}"))
 
@@ -90,14 +95,29 @@ class Watchdog:
             }
         return [p for p, (_, since) in self._since.items() if now - since > self._timeout_s]
 
-    def _lagging(self, consumer: Consumer) -> dict[Partition, int] | None:
+    def _lagging(self, consumer: Consumer, admin: AdminClient) -> dict[Partition, int] | None:
         wanted = [TopicPartition(topic, partition) for topic, partition in self._assigned()]
-        lagging = {}
+        if not wanted:
+            return {}
         try:
-            for tp in consumer.committed(wanted, timeout=5) if wanted else ():
-                low, high = consumer.get_watermark_offsets(tp, timeout=5)
-                if max(tp.offset, low) < high:
-                    lagging[tp.topic, tp.partition] = tp.offset
+            committed = consumer.committed(wanted, timeout=REQUEST_TIMEOUT_S)
+            first, end = (_offsets(admin, wanted, spec) for spec in (EARLIEST, LATEST))
         except KafkaException:
             return None
-        return lagging
+        return {
+            (tp.topic, tp.partition): tp.offset
+            for tp in committed
+            if max(tp.offset, first[tp.topic, tp.partition]) < end[tp.topic, tp.partition]
+        }
+
+
+def _offsets(
+    admin: AdminClient, wanted: list[TopicPartition], spec: OffsetSpec
+) -> dict[Partition, int]:
+    found = admin.list_offsets(
+        dict.fromkeys(wanted, spec),
+        # The end is where the first open transaction begins: there is no reading beyond.
+        isolation_level=IsolationLevel.READ_COMMITTED,
+        request_timeout=REQUEST_TIMEOUT_S,
+    )
+    return {(tp.topic, tp.partition): future.result().offset for tp, future in found.items()}

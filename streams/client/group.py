@@ -10,6 +10,7 @@ from confluent_kafka import (
     Consumer,
     ConsumerGroupState,
     ConsumerGroupTopicPartitions,
+    IsolationLevel,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
@@ -154,7 +155,12 @@ class Group:
         return retry_until_led(lambda: self._list(wanted))
 
     def _list(self, wanted: dict[TopicPartition, OffsetSpec]) -> Offsets:
-        found = self._admin.list_offsets(wanted, request_timeout=REQUEST_TIMEOUT_S)
+        found = self._admin.list_offsets(
+            wanted,
+            # What a transaction has not committed is not there to be read.
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=REQUEST_TIMEOUT_S,
+        )
         return {(tp.topic, tp.partition): f.result().offset for tp, f in found.items()}
 
     def commit(self, offsets: Offsets) -> None:

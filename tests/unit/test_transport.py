@@ -96,7 +96,7 @@ async def test_a_batch_that_does_not_begin_where_the_last_one_ended_is_read_agai
         _thread=SimpleNamespace(starts={}, ends={}), _next={tp: 10}, _fetched_across_seek=False,
         flow_active=True, highwater=lambda _: 99, _is_changelog_tp=lambda _: False,
         perform_seek=AsyncMock(), _stopped=Event(), _crashed=Event(),
-        _to_batch=lambda _, fetched: fetched,
+        _to_batch=lambda _, fetched, _end: fetched,
     )  # fmt: skip
     yielded = []
     for start in starts:
@@ -107,40 +107,54 @@ async def test_a_batch_that_does_not_begin_where_the_last_one_ended_is_read_agai
     assert len(yielded) == 2 - seeks
 
 
-async def test_record_batches_that_compaction_has_emptied_are_no_reason_to_read_again(monkeypatch):
-    tp, fetched = TP("in", 0), {TP("in", 0): ["record"]}
-    position = SimpleNamespace(_position=20)
+async def test_a_position_that_moves_over_markers_and_aborted_records_is_handed_on(monkeypatch):
+    tp, idle, record = TP("in", 0), TP("in", 1), SimpleNamespace()
+    positions = {tp: SimpleNamespace(_position=20), idle: SimpleNamespace(_position=None)}
+    assignment = SimpleNamespace(state_value=positions.get)
     client = SimpleNamespace(
-        _subscription=SimpleNamespace(
-            subscription=SimpleNamespace(assignment=SimpleNamespace(state_value=lambda _: position))
-        )
+        _subscription=SimpleNamespace(subscription=SimpleNamespace(assignment=assignment))
     )
     thread = BatchConsumerThread.__new__(BatchConsumerThread)
     thread.starts, thread.ends = {}, {tp: 10}
-    monkeypatch.setattr(
-        driver.AIOKafkaConsumerThread,
-        "_fetch_records",
-        AsyncMock(side_effect=[fetched, {}, fetched]),
-    )
-    await thread._fetch_records(client, {tp})
+    fetched = AsyncMock(side_effect=[{tp: [record]}, {}, {}, {tp: [record]}])
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetched)
+
+    async def fetch(position):
+        positions[tp]._position = position
+        return await thread._fetch_records(client, {tp, idle})
+
+    assert await fetch(20) == {tp: [record]}
     assert (thread.starts, thread.ends) == ({tp: 10}, {tp: 20})
-    position._position = 30  # moved on by record batches without records
-    await thread._fetch_records(client, {tp})
-    position._position = 35
-    await thread._fetch_records(client, {tp})
-    assert (thread.starts, thread.ends) == ({tp: 20}, {tp: 35})
+    assert await fetch(30) == {tp: []}
+    assert (thread.starts, thread.ends) == ({tp: 20}, {tp: 30})
+    assert await fetch(30) == {}
+    assert await fetch(35) == {tp: [record]}
+    assert (thread.starts, thread.ends) == ({tp: 30}, {tp: 35})
+
+
+def test_what_is_committed_is_the_position_and_not_the_last_record():
+    consumer = object.__new__(BatchConsumer)
+    consumer.app = SimpleNamespace(read_until={}, consumer_generation_id=1)
+    consumer._is_changelog_tp = lambda _: False
+    record = SimpleNamespace(offset=4, timestamp=1000)
+    for records, end in (([record], 5), ([record], 6), ([], 7)):
+        message = consumer._to_batch(TP("t", 0), records, end)
+        assert (message.value.records, message.offset + 1) == (records, end)
 
 
 @pytest.mark.parametrize(
-    ("fetched", "handed_over", "reached"),
+    ("fetched", "end", "handed_over", "reached"),
     [
-        ([3, 4], [3, 4], 4),
-        ([3, 4, 7], [3, 4], 5),  # compaction took 5, and the app reads up to 6
-        ([6, 7], [], 5),
+        ([3, 4], 5, [3, 4], 5),
+        ([3, 4], 6, [3, 4], 6),  # 5 is the marker of a transaction
+        ([3, 4, 7], 8, [3, 4], 6),  # compaction took 5, and the app reads up to 6
+        ([6, 7], 8, [], 6),
+        ([], 8, [], 6),
     ],
 )
-def test_an_app_that_reads_until_an_offset_gets_nothing_beyond(fetched, handed_over, reached):
+def test_an_app_that_reads_until_an_offset_gets_nothing_beyond(fetched, end, handed_over, reached):
     consumer = object.__new__(BatchConsumer)
     consumer.app = SimpleNamespace(read_until={("t", 0): 6})
-    records, offset = consumer._before_end(TP("t", 0), [SimpleNamespace(offset=n) for n in fetched])
-    assert ([record.offset for record in records], offset) == (handed_over, reached)
+    records = [SimpleNamespace(offset=n) for n in fetched]
+    before, end = consumer._before_end(TP("t", 0), records, end)
+    assert ([record.offset for record in before], end) == (handed_over, reached)

@@ -13,7 +13,7 @@ from streams import metrics
 from streams.agents import crews, intake, ledger, overview, planner
 from streams.batching import BatchApp, BatchProducer, RocksDirectory
 from streams.client.group import Group
-from streams.client.versions import version_to_run
+from streams.client.versions import check_current, version_to_run
 from streams.context import StageContext
 from streams.contract.codecs import register_schemas
 from streams.contract.topics import Topics, create_topics
@@ -64,6 +64,8 @@ def create_app(settings: Settings) -> BatchApp:
         ),
         prepare=fetch_schemas,
         dead_letter=context.dead_letter,
+        # Between the start and the first assignment, a rebuild may have switched.
+        check_assignment=lambda: check_current(settings),
         on_batch=metrics.count_batch,
         on_recovered=metrics.count_recovered,
         directory=directory,

@@ -10,6 +10,7 @@ from faust import streams as faust_streams
 
 from streams.batching.crash import crash
 from streams.batching.delivery import BatchStream
+from streams.batching.lease import Lease
 from streams.batching.table import BatchTable
 from streams.batching.transport import BatchTransport
 from streams.batching.watchdog import Watchdog
@@ -38,6 +39,7 @@ class BatchApp(faust.App):
         output: BatchProducer,
         prepare: Callable[[Sequence[Record]], Awaitable[None]] = _no_preparation,
         dead_letter: DeadLetter | None = None,
+        check_assignment: Callable[[], None] = lambda: None,
         on_batch: Callable[[RecordBatch, str, float], None] = lambda *_: None,
         on_recovered: Callable[[str, int], None] = lambda *_: None,
         directory: RocksDirectory | None = None,
@@ -52,6 +54,8 @@ class BatchApp(faust.App):
                 decoding them has to wait for, with the event loop free meanwhile.
             dead_letter: Makes the dead letter of a record that can't be read; without it, such a
                 record ends the worker.
+            check_assignment: Called in a thread of its own at each assignment, before the first
+                record; if it raises, the worker ends and processes nothing.
             on_batch: Called with each batch that an agent has computed, the agent's name, and how
                 long it took, in seconds: for metrics, which count records and not batches.
             on_recovered: Called with the name of a table, and how many messages of its changelog
@@ -72,6 +76,8 @@ class BatchApp(faust.App):
         self.output = output
         self.prepare = prepare
         self.dead_letter = dead_letter
+        self.check_assignment = check_assignment
+        self.lease = Lease(self.conf.broker_session_timeout, self.conf.broker_rebalance_timeout)
         self.on_batch = on_batch
         self.on_recovered = on_recovered
         self._directory = directory

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from streams.batching.crash import crash
 from streams.batching.fetched import UnreadableBatch, UnreadableRecord
-from streams.batching.records import Messages, RecordBatch
+from streams.batching.records import Messages, Outcome, RecordBatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from faust.types import StreamT
 
     from streams.batching.host import Host
-    from streams.batching.records import Outcome, Record
+    from streams.batching.records import Record
     from streams.batching.table import Rows
 
 # Messages of one agent that may be on their way to the broker while it computes the next batch. Not
@@ -54,7 +54,7 @@ class Batch(RecordBatch):
         phases = (outcome.messages, outcome.announcements, *changelogs)
         self._written = written
         self._batches.app.on_batch(self, self._batches.name, time.perf_counter() - self._begun)
-        await self._batches.enqueue(phases, self._acknowledge)
+        await self._batches.enqueue(phases, self._acknowledge, self._message.generation_id)
 
     def _acknowledge(self) -> None:
         for rows in self._written:
@@ -93,9 +93,9 @@ class BatchStream:
         """Yield batches; each has to be delivered before the next is asked for."""
         async for event in cast("Any", self._stream).noack().events():
             message: Event = event.message
-            records = await self._readable(event.value)
+            records = await self._readable(message, event.value)
             if not records:  # the position has moved, over what is not for us
-                await self.enqueue((), Batch(self, message, records, last=True)._acknowledge)  # noqa: SLF001
+                await Batch(self, message, records, last=True).deliver(Outcome())
                 continue
             *first, last = self._cut(records)
             for records in first:
@@ -104,7 +104,7 @@ class BatchStream:
             await self.app.prepare(last)
             yield Batch(self, message, last, last=True)
 
-    async def _readable(self, fetched: RecordBatch) -> Sequence[Record]:
+    async def _readable(self, message: Event, fetched: RecordBatch) -> Sequence[Record]:
         """The records that could be read; the dead letters of the others are on their way."""
         unreadable = [r for r in fetched.records if isinstance(r, UnreadableRecord)]
         if not unreadable:
@@ -113,7 +113,7 @@ class BatchStream:
         if make is None:
             raise UnreadableBatch(f"{fetched.topic}: {unreadable[0].reason}")
         letters = Messages(*(make(fetched, record, record.reason) for record in unreadable))
-        await self.enqueue([letters], lambda: None)
+        await self.enqueue([letters], lambda: None, message.generation_id)
         return [r for r in fetched.records if not isinstance(r, UnreadableRecord)]
 
     def _cut(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
@@ -131,10 +131,15 @@ class BatchStream:
             sum_of_weights += weight
         yield records[start:]
 
-    async def enqueue(self, phases: Sequence[Messages], acknowledge: Callable[[], None]) -> None:
-        """Send at once, acknowledge after the batches before, and wait while much is ahead."""
+    async def enqueue(
+        self, phases: Sequence[Messages], acknowledge: Callable[[], None], generation: int | None
+    ) -> None:
+        """Send at once, acknowledge after the batches before, and wait while much is ahead.
+
+        Nothing is sent any more once the partitions of that generation may be another worker's.
+        """
         before = self._in_flight[-1][0] if self._in_flight else None
-        sending = self.app.output.send(*phases)
+        sending = self.app.output.send(*phases, may_send=lambda: self.app.lease.check(generation))
         task = asyncio.create_task(self._finish(sending, before, acknowledge))
         messages = sum(map(len, phases))
         self._in_flight.append((task, messages))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from streams.batching.lease import Lease
     from streams.batching.producer import BatchProducer
     from streams.batching.records import DeadLetter, Record, RecordBatch
 
@@ -19,6 +20,8 @@ class Host(Protocol):
         prepare: Awaited with the records of a batch before its agent gets it.
         on_batch: Called with a computed batch, the agent's name and the seconds that it took.
         dead_letter: Makes the dead letter of a record; None if there is to be none.
+        lease: Until when the worker's partitions are its own.
+        check_assignment: Raises if the worker must not process what it is assigned.
         on_recovered: Called with a table's name and the changelog messages applied to it.
         read_until: The offset of a partition from which on nothing is read.
         consumer: Faust's consumer.
@@ -29,6 +32,8 @@ class Host(Protocol):
     prepare: Callable[[Sequence[Record]], Awaitable[None]]
     on_batch: Callable[[RecordBatch, str, float], None]
     dead_letter: DeadLetter | None
+    lease: Lease
+    check_assignment: Callable[[], None]
     on_recovered: Callable[[str, int], None]
     read_until: Mapping[tuple[str, int], int]
     consumer: Any

@@ -18,10 +18,11 @@ from confluent_kafka import KafkaError, Producer
 from mode import Service
 
 from streams.batching.crash import crash
+from streams.batching.lease import seconds_since_boot
 from streams.batching.records import Column, Message, Messages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +42,16 @@ class LostMessage(RuntimeError):
 class _Delivery:
     """Messages on their way: what is left to send, and who waits for it."""
 
-    def __init__(self, phases: Sequence[Messages], done: asyncio.Future[None]) -> None:
+    def __init__(
+        self,
+        phases: Sequence[Messages],
+        done: asyncio.Future[None],
+        may_send: Callable[[], None],
+    ) -> None:
         # Empty ones too: a delivery must not overtake, phase by phase, one that came before it.
         self.phases = deque(phases)
         self.done = done
+        self.may_send = may_send
 
 
 class BatchProducer(Service):
@@ -89,38 +96,51 @@ class BatchProducer(Service):
         self._failure: KafkaError | None = None
         self._producers: list[Producer] = []
         self._producer_of: dict[str, Producer] = {}
+        # Of the deliveries in the round that is being sent.
+        self._fences: list[Callable[[], None]] = []
         self._longest_sleep_s = max_suspension_s
-        self._awake_at = time.monotonic()
+        self._awake_at = seconds_since_boot()
 
     async def on_start(self) -> None:
         """Connect."""
         self._producers = [Producer(self._config, logger=log) for _ in range(PRODUCERS)]
-        self._awake_at = time.monotonic()
+        self._awake_at = seconds_since_boot()
         Thread(target=self._watch_suspension, name="pulse", daemon=True).start()
 
     def _watch_suspension(self) -> None:
         while not self.should_stop:
-            self.check_not_suspended()
-            self._awake_at = time.monotonic()
+            self.check_may_send()
+            self._awake_at = seconds_since_boot()
             time.sleep(PULSE_S)
+
+    def check_may_send(self) -> None:
+        """End the process if what is being sent may be another worker's to send by now."""
+        self.check_not_suspended()
+        try:
+            for fence in self._fences:
+                fence()
+        except Exception as error:  # noqa: BLE001 - ends the worker
+            crash("what is in flight may not be sent any more", error)
 
     def check_not_suspended(self) -> None:
         """End the process if it has been stopped for too long."""
-        slept = time.monotonic() - self._awake_at
+        slept = seconds_since_boot() - self._awake_at
         if slept > self._longest_sleep_s:
             crash("woke up too late", LostMessage(f"stopped for {slept:.1f} s"))
 
-    async def send(self, *phases: Messages) -> None:
+    async def send(self, *phases: Messages, may_send: Callable[[], None] = lambda: None) -> None:
         """Send messages and wait until the broker has acknowledged them.
 
         Args:
             phases: Messages to send, each phase after the one before it is acknowledged. Calls
                 are served in order: no phase of a call overtakes the same phase of one before.
+            may_send: Asked before each phase, and while it is being sent, from any thread; if it
+                raises, nothing more is sent.
 
         Raises:
             LostMessage: The broker refused a message or did not take it in time.
         """
-        delivery = _Delivery(phases, asyncio.get_running_loop().create_future())
+        delivery = _Delivery(phases, asyncio.get_running_loop().create_future(), may_send)
         if not any(phases):
             return
         self._waiting.append(delivery)
@@ -135,16 +155,19 @@ class BatchProducer(Service):
                 await self.wait_first(self._wake.wait())
                 continue
             in_round = list(self._waiting)
+            self._fences = [delivery.may_send for delivery in in_round]
             columns = [column for d in in_round for column in d.phases.popleft().columns]
             try:
                 if columns:
                     await asyncio.to_thread(self._send_round, columns)
             except Exception as error:  # noqa: BLE001 - whoever waits ends the worker
+                self._fences = []
                 for delivery in self._waiting:
                     if not delivery.done.done():
                         delivery.done.set_exception(error)
                 self._waiting.clear()
                 continue
+            self._fences = []
             finished = [d for d in in_round if not d.phases]
             for delivery in finished:
                 self._waiting.remove(delivery)
@@ -156,7 +179,7 @@ class BatchProducer(Service):
             raise LostMessage("the output has not started")
         failed = self._on_failure
         for topic, keys, values, partition in columns:
-            self.check_not_suspended()
+            self.check_may_send()
             producer = self._producer_for(topic)
             produce = producer.produce
             for key, value in zip(keys, values, strict=True):
@@ -184,6 +207,7 @@ class BatchProducer(Service):
     ) -> None:
         while True:
             producer.poll(0.1)
+            self.check_may_send()
             try:
                 producer.produce(topic, value, key, partition, self._on_failure)
             except BufferError:

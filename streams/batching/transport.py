@@ -7,9 +7,18 @@ bookkeeping of acknowledgements, which is one number a partition instead of a li
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka.consumer import fetcher
+from aiokafka.errors import (
+    IllegalGenerationError,
+    NoError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+    for_code,
+)
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
@@ -19,13 +28,14 @@ from streams.batching.fetched import FetchedRecords, RecordBatches, UnreadableRe
 from streams.batching.records import RecordBatch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     import aiokafka
     from faust.types import TP, Message
     from faust.types.transports import TPorTopicSet
 
     from streams.batching.host import Host
+    from streams.batching.lease import Lease
 
 # A partition whose records are still being handed over is left out of the fetch under way, and
 # has to wait for it: Faust's 1.5 s would be the latency of a stage under light load.
@@ -75,6 +85,16 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         before = self.ends.get(tp)
         return position is not None and before is not None and position > before
 
+    async def on_start(self) -> None:
+        """Connect, and hear what the group's coordinator answers to us as a member."""
+        await super().on_start()
+        coordinator: Any = self._ensure_consumer()._coordinator  # noqa: SLF001 - nobody else tells
+        coordinator._send_req = _renewing(  # noqa: SLF001
+            cast("Host", self.app).lease,
+            coordinator,
+            coordinator._send_req,  # noqa: SLF001
+        )
+
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         self.member_in = None
         coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - nobody else tells
@@ -94,6 +114,25 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
         consumer._isolation_level = "read_committed"  # noqa: SLF001
         return consumer
+
+
+def _renewing(
+    lease: Lease, coordinator: Any, send: Callable[[Any], Awaitable[Any]]
+) -> Callable[[Any], Awaitable[Any]]:
+    """Send requests to the coordinator of the group, and note whether it knows us as a member."""
+
+    async def send_and_note(request: Any) -> Any:
+        generation, asked_at = coordinator.generation, lease.clock()
+        response = await send(request)
+        if isinstance(request, (HeartbeatRequest, SyncGroupRequest)):
+            error = for_code(response.error_code)
+            if error in (NoError, RebalanceInProgressError):
+                lease.renewed(generation, asked_at, rebalancing=error is RebalanceInProgressError)
+            elif error in (IllegalGenerationError, UnknownMemberIdError):
+                lease.lost()
+        return response
+
+    return send_and_note
 
 
 class BatchConsumer(driver.Consumer):
@@ -265,6 +304,10 @@ class BatchConsumer(driver.Consumer):
         (in the consumer's thread, just before this is called).
         """
         self._done.clear()
+        try:
+            await asyncio.to_thread(cast("Host", self.app).check_assignment)
+        except Exception as error:  # noqa: BLE001 - ends the worker
+            crash("the partitions that were assigned must not be processed", error)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:

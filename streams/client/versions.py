@@ -49,6 +49,20 @@ def recorded_version(settings: Settings) -> int | None:
     return codecs.decode_any(last, VersionSwitched).version
 
 
+def check_current(settings: Settings) -> None:
+    """Make sure that a worker of this version may publish, if it is not a shadow.
+
+    Raises:
+        ClientError: Another version is current; or the broker or the registry does not answer.
+    """
+    current = None if settings.shadow else recorded_version(settings)
+    if current not in (None, settings.version):
+        raise ClientError(
+            f"`thewall rebuild` has switched to version {current} while this worker of version "
+            f"{settings.version} was starting: started again, it is of the current one"
+        )
+
+
 def with_current_version(settings: Settings) -> Settings:
     """The settings with the current version, unless they name one.
 

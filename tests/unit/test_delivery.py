@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import Event
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,6 +16,7 @@ from streams.batching.rocks import ChangelogInfo, RocksDirectory, RocksRowStore
 from streams.batching.store import RowStore
 from streams.batching.table import Rows
 
+MESSAGE = SimpleNamespace(topic="in", partition=0, generation_id=1)
 OUTCOME = Outcome(
     Messages(Message("out", b"k", b"")), Messages(Message("announcements", b"k", b""))
 )
@@ -37,6 +39,7 @@ async def deliver(store, send_round, monkeypatch, happened):
     monkeypatch.setattr(delivery, "crash", lambda *_: happened.append("died"))
     async with BatchProducer("none") as output:
         app = SimpleNamespace(
+            lease=Mock(),
             output=output,
             on_batch=lambda *_: None,
             consumer=SimpleNamespace(ack=lambda _: happened.append("acknowledged")),
@@ -45,7 +48,7 @@ async def deliver(store, send_round, monkeypatch, happened):
         batches = BatchStream(app, "ledger", None)
         rows = Rows(store, 0, "changelog")
         rows.put(b"w/1", b"row")
-        batch = Batch(batches, SimpleNamespace(topic="in", partition=0), [], last=True)
+        batch = Batch(batches, MESSAGE, [], last=True)
         await batch.deliver(OUTCOME, rows)
         for task, _ in list(batches._in_flight):
             await task
@@ -77,13 +80,16 @@ async def test_rows_of_two_tables_reach_one_changelog_after_the_other(monkeypatc
     monkeypatch.setattr("streams.batching.producer.Producer", lambda *_, **__: None)
     async with BatchProducer("none") as output:
         app = SimpleNamespace(
-            output=output, on_batch=lambda *_: None, consumer=SimpleNamespace(ack=lambda _: None)
+            lease=Mock(),
+            output=output,
+            on_batch=lambda *_: None,
+            consumer=SimpleNamespace(ack=lambda _: None),
         )
         batches = BatchStream(app, "planner", None)
         clocks, plans = Rows(RowStore(), 0, "clocks"), Rows(RowStore(), 0, "plans")
         plans.put(b"w/1", b"row")
         clocks.put(b"w", b"row")
-        batch = Batch(batches, SimpleNamespace(topic="in", partition=0), [], last=True)
+        batch = Batch(batches, MESSAGE, [], last=True)
         await batch.deliver(Outcome(), clocks, plans)
         for task, _ in list(batches._in_flight):
             await task
@@ -106,10 +112,10 @@ async def test_a_row_whose_messages_are_lost_is_never_on_disk(store, monkeypatch
 async def test_batches_are_acknowledged_in_order(monkeypatch):
     sent = {"first": Event(), "second": Event()}
     acknowledged: list[str] = []
-    output = SimpleNamespace(send=lambda name: sent[name].wait())
+    output = SimpleNamespace(send=lambda name, **_: sent[name].wait())
     batches = BatchStream(SimpleNamespace(output=output), "ledger", None)
     for name in sent:
-        await batches.enqueue([name], lambda name=name: acknowledged.append(name))
+        await batches.enqueue([name], lambda name=name: acknowledged.append(name), 1)
     sent["second"].set()
     await asyncio.sleep(0)
     assert acknowledged == []
@@ -122,13 +128,13 @@ async def test_backpressure_an_agent_waits_while_too_many_messages_are_in_flight
     monkeypatch.setattr(delivery, "MAX_IN_FLIGHT_MESSAGES", 5)
     broker = Event()
 
-    async def send(*_phases):
+    async def send(*_phases, **_):
         await broker.wait()
 
     batches = BatchStream(SimpleNamespace(output=SimpleNamespace(send=send)), "ledger", None)
     for _ in range(5):
-        await batches.enqueue(["m"], lambda: None)
-    waiting = asyncio.create_task(batches.enqueue(["m"], lambda: None))
+        await batches.enqueue(["m"], lambda: None, 1)
+    waiting = asyncio.create_task(batches.enqueue(["m"], lambda: None, 1))
     await asyncio.sleep(0)
     assert not waiting.done()
     broker.set()
@@ -163,7 +169,7 @@ async def test_each_batch_is_prepared_before_its_agent_gets_it():
 
         async def events(self):
             records = [SimpleNamespace(key=b"a", value=b"1"), SimpleNamespace(key=b"b", value=b"2")]
-            message = SimpleNamespace(topic="in", partition=0)
+            message = MESSAGE
             yield SimpleNamespace(message=message, value=SimpleNamespace(records=records))
 
     app = SimpleNamespace(prepare=prepare)

@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from streams.batching import BatchProducer, Message, Messages
+from streams.batching.lease import LostPartitions
 from streams.batching.producer import LostMessage
 
 
@@ -78,3 +79,28 @@ def test_a_topic_keeps_its_producer_and_topics_are_spread_over_them():
     sent = [[call.args[0] for call in p.produce.call_args_list] for p in output._producers]
     assert sent == [["a", "d", "a", "d"], ["b", "b"], ["c"]]
     assert all(producer.flush.call_count == 7 for producer in output._producers)
+
+
+async def test_nothing_is_sent_once_the_partitions_may_be_another_workers(monkeypatch):
+    happened: list[str] = []
+    monkeypatch.setattr("streams.batching.producer.Producer", lambda *_, **__: producer)
+    monkeypatch.setattr("streams.batching.producer.crash", Mock(side_effect=SystemError))
+    producer = Mock(**{"flush.return_value": 0})
+    producer.produce.side_effect = lambda topic, *_: happened.append(topic)
+    ours = True
+
+    def may_send():
+        if not ours:
+            raise LostPartitions
+
+    def flush(_timeout):
+        nonlocal ours
+        ours = False  # while the outputs were being acknowledged, the group was formed without us
+        return 0
+
+    producer.flush.side_effect = flush
+    phases = [Messages(Message(topic, b"k", b"v")) for topic in ("out", "changelog")]
+    async with BatchProducer("none") as output:
+        with pytest.raises(SystemError):
+            await output.send(*phases, may_send=may_send)
+    assert happened == ["out"]

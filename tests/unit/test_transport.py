@@ -7,11 +7,12 @@ from types import SimpleNamespace
 from unittest.mock import AsyncMock, Mock
 
 import pytest
+from aiokafka.protocol.group import HeartbeatRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.batching.delivery import Batch
-from streams.batching.transport import BatchConsumer, BatchConsumerThread
+from streams.batching.transport import BatchConsumer, BatchConsumerThread, _renewing
 
 
 @pytest.mark.parametrize("last", [True, False])
@@ -39,7 +40,7 @@ async def test_a_batch_acknowledged_between_revocation_and_assignment_is_forgott
     consumer = BatchConsumer.__new__(BatchConsumer)
     consumer._done, consumer._n_acked, consumer._unacked_messages = {}, 0, set()
     consumer._waiting_for_ack = None
-    consumer.app = SimpleNamespace(consumer_generation_id=1)
+    consumer.app = SimpleNamespace(consumer_generation_id=1, check_assignment=lambda: None)
     tp = TP("in", 0)
     late = Mock(acked=False, generation_id=1, tp=tp, offset=41)
 
@@ -158,3 +159,46 @@ def test_an_app_that_reads_until_an_offset_gets_nothing_beyond(fetched, end, han
     records = [SimpleNamespace(offset=n) for n in fetched]
     before, end = consumer._before_end(TP("t", 0), records, end)
     assert ([record.offset for record in before], end) == (handed_over, reached)
+
+
+@pytest.mark.parametrize(
+    ("error_code", "known", "lost"),
+    [
+        pytest.param(0, [(7, 50, False)], False, id="the coordinator knows us"),
+        pytest.param(27, [(7, 50, True)], False, id="the group forms anew"),
+        pytest.param(25, [], True, id="we are no member"),
+        pytest.param(22, [], True, id="the generation is over"),
+        pytest.param(16, [], False, id="another broker is the coordinator"),
+    ],
+)
+async def test_an_answered_heartbeat_renews_the_lease_from_when_it_was_asked(
+    error_code, known, lost
+):
+    lease, coordinator = Mock(), SimpleNamespace(generation=7)
+    lease.clock.return_value = 50
+
+    async def send(_request):
+        lease.clock.return_value = 58
+        coordinator.generation = 8
+        return SimpleNamespace(error_code=error_code)
+
+    await _renewing(lease, coordinator, send)(HeartbeatRequest("group", 7, "member"))
+    renewed = [(*c.args, c.kwargs["rebalancing"]) for c in lease.renewed.call_args_list]
+    assert (renewed, lease.lost.called) == (known, lost)
+
+
+async def test_a_worker_whose_version_was_replaced_ends_when_it_is_assigned_partitions(
+    monkeypatch,
+):
+    happened: list[str] = []
+    monkeypatch.setattr("streams.batching.transport.crash", lambda *_: happened.append("died"))
+
+    async def assigned(*_):
+        happened.append("assigned")
+
+    monkeypatch.setattr(driver.Consumer, "on_partitions_assigned", assigned)
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer._done = {}
+    consumer.app = SimpleNamespace(check_assignment=Mock(side_effect=RuntimeError("replaced")))
+    await consumer.on_partitions_assigned({TP("in", 0)}, 2)
+    assert happened == ["died", "assigned"]  # it is dead by then

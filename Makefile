@@ -24,7 +24,7 @@ LOCK := $(UV) pip compile --quiet pyproject.toml --generate-hashes --universal -
 JOBS ?= 3
 SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup
 
-.PHONY: help install demo stop check fix unit integration test browser chaos bench bench-quick lock \
+.PHONY: help install demo stop check fix unit integration test browser chaos battery bench bench-quick lock \
 	clean
 
 help: ## Show what each target does
@@ -96,6 +96,9 @@ browser: ## Install Debian's Chromium, which the browser tests need (as root)
 chaos: install ## Kill, stop and starve everything under load: SEED=n FAULTS=n STORE=rocksdb
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --faults $(or $(FAULTS),20) \
 		--store $(or $(STORE),memory)
+
+battery: install ## Throw generated foreign records at a worker: N=n SEED=n
+	$(BIN)/python -m tests.battery --number $(or $(N),1000) --seed $(or $(SEED),1)
 
 bench: install ## Measure everything beside the peers, and write a report: REPORT=dir ROUNDS=n
 	$(BIN)/python -m bench report $(or $(REPORT),.report) --rounds $(or $(ROUNDS),3)

@@ -128,7 +128,7 @@ def run_worker(settings: Settings) -> None:
         settings = version_to_run(given)
     uvloop.install()
     # Every look-up in the registry is a line there.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = create_app(settings)
     # A batch makes many objects, in no cycles: looking for cycles again and again finds none.

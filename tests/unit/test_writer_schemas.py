@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from confluent_kafka.schema_registry import Schema, SchemaReference
+from confluent_kafka.schema_registry import RegisteredSchema, Schema, SchemaReference
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from streams.contract import writer_schemas
@@ -46,6 +46,13 @@ class Registry:
                 self.at_once -= 1
 
     def clear_caches(self) -> None: ...
+
+    def get_versions(self, _subject: str) -> list[int]:
+        return list(range(1, len(self.schemas) + 1))
+
+    def get_version(self, _subject: str, version: int) -> RegisteredSchema:
+        schema_id = list(self.schemas)[version - 1]
+        return RegisteredSchema("subject", version, schema_id, "guid", None)
 
 
 @pytest.fixture
@@ -157,3 +164,16 @@ async def test_credentials_that_are_refused_are_not_the_records_fault(registry, 
     registry.schemas[9] = SchemaRegistryError(401, -1, "who are you")
     with pytest.raises(SchemaRegistryError, match="who are you"):
         await schemas.fetch([value(9)])
+
+
+async def test_earlier_schemas_of_our_rows_are_fetched_at_the_start_and_never_forgotten(
+    registry, schemas, monkeypatch
+):
+    registry.schemas = {8: OURS, 9: OURS | {"fields": [*OURS["fields"], *OURS["fields"]]}}
+    schemas.keep_earlier_versions(["rows-value"])
+    registry.asked.clear()
+    monkeypatch.setattr(writer_schemas, "time", SomeTimeLater(1e6))
+    await schemas.fetch(map(value, range(100, 100 + 2 * writer_schemas.REMEMBERED)))
+    registry.asked.clear()
+    assert [schemas.of_id(id_).name for id_ in (8, 9)] == ["CrewRow", "CrewRow"]
+    assert registry.asked == []

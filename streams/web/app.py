@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ from streams.web.state import Web
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Callable
+    from types import FrameType
 
     from starlette.types import ASGIApp
 
@@ -182,6 +184,13 @@ def run_web(settings: Settings) -> int:
         timeout_graceful_shutdown=LAST_ANSWERS_S,
     )
     server = _Server(config, app)
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # The server raises again, at its end, the signal that ended it: with these, that is exit 0.
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     log.info("the page is at %s, port %d", settings.page_host, settings.page_port)
     server.run()
     return BROKEN if failed else 0

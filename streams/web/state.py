@@ -8,7 +8,7 @@ from collections import OrderedDict
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from fastapi import Depends, Request
@@ -90,7 +90,10 @@ class Web:
             await self.audit.follower.stop()
             await self.dead_letters.follower.stop()
         await asyncio.to_thread(self.reader.close)
-        self._computer.shutdown(wait=False, cancel_futures=True)
+        # It may be in the middle of a large plan.
+        for process in active_children():
+            process.terminate()
+        await asyncio.to_thread(self._computer.shutdown, cancel_futures=True)
 
     @property
     def partitions(self) -> int:

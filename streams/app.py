@@ -11,7 +11,7 @@ import uvloop
 
 from streams import metrics
 from streams.agents import crews, intake, ledger, overview, planner
-from streams.batching import BatchApp, BatchProducer, RocksDirectory
+from streams.batching import BatchApp, BatchProducer, CrashJournal, RocksDirectory
 from streams.client.group import Group
 from streams.client.versions import check_current, version_to_run
 from streams.context import StageContext
@@ -69,6 +69,7 @@ def create_app(settings: Settings) -> BatchApp:
         on_batch=metrics.count_batch,
         on_recovered=metrics.count_recovered,
         directory=directory,
+        journal=CrashJournal(settings.worker_dir),
         version=settings.version,
         broker=[f"kafka://{address}" for address in settings.bootstrap_servers.split(",")],
         datadir=settings.worker_dir,

@@ -7,6 +7,7 @@ crew. The sections that a batch builds are reported in one record per plan, not 
 from __future__ import annotations
 
 from dataclasses import astuple, fields
+from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +36,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     @app.batch_agent(context.topics.build_commands.name)
     async def crews(batches: BatchStream) -> None:
         async for batch in batches:
-            rows = table.rows(batch.partition)
-            await batch.deliver(build(batch, rows, context), rows)
+            await batch.handle(partial(build, context=context), table)
 
 
 def build(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:

@@ -8,6 +8,7 @@ twice.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from domain.errors import InvalidWall
@@ -60,8 +61,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     )
     async def intake(batches: BatchStream) -> None:
         async for batch in batches:
-            rows = table.rows(batch.partition)
-            await batch.deliver(accept(batch, rows, context), rows)
+            await batch.handle(partial(accept, context=context), table)
 
 
 def accept(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:

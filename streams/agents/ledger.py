@@ -10,6 +10,7 @@ it back.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain.daily import daily_columns
@@ -41,8 +42,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     @app.batch_agent(context.topics.progress.name)
     async def ledger(batches: BatchStream) -> None:
         async for batch in batches:
-            rows = table.rows(batch.partition)
-            await batch.deliver(account(batch, rows, context), rows)
+            await batch.handle(partial(account, context=context), table)
 
 
 class _Profile(NamedTuple):

@@ -6,6 +6,7 @@ profile as last published, so that the worker that owns a wall answers every que
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from streams.batching import Message, Messages, Outcome
@@ -26,8 +27,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     @app.batch_agent(context.topics.totals.name)
     async def overview(batches: BatchStream) -> None:
         async for batch in batches:
-            rows = table.rows(batch.partition)
-            await batch.deliver(add_up(batch, rows, context), rows)
+            await batch.handle(partial(add_up, context=context), table)
 
 
 def add_up(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -63,8 +64,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     )
     async def planner(batches: BatchStream) -> None:
         async for batch in batches:
-            rows = table.rows(batch.partition)
-            await batch.deliver(plan(batch, rows, context), rows)
+            await batch.handle(partial(plan, context=context), table)
 
 
 def plan(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:

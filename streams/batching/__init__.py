@@ -18,6 +18,7 @@ While a batch waits for the broker, the next ones are computed: see `BatchProduc
 """
 
 from streams.batching.app import BatchApp
+from streams.batching.crash_journal import CrashJournal
 from streams.batching.delivery import Batch, BatchStream
 from streams.batching.fetched import escaped_name
 from streams.batching.producer import BatchProducer
@@ -31,6 +32,7 @@ __all__ = [
     "BatchProducer",
     "BatchStream",
     "BatchTable",
+    "CrashJournal",
     "Message",
     "Messages",
     "Outcome",

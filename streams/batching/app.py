@@ -10,6 +10,7 @@ from faust import streams as faust_streams
 
 from streams.batching.crash import crash
 from streams.batching.delivery import BatchStream
+from streams.batching.handling import Handling
 from streams.batching.lease import Lease
 from streams.batching.table import BatchTable
 from streams.batching.transport import BatchTransport
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from faust.types import ServiceT, StreamT
 
+    from streams.batching.crash_journal import CrashJournal
     from streams.batching.producer import BatchProducer
     from streams.batching.records import DeadLetter, Record, RecordBatch
     from streams.batching.rocks import RocksDirectory
@@ -43,6 +45,7 @@ class BatchApp(faust.App):
         on_batch: Callable[[RecordBatch, str, float], None] = lambda *_: None,
         on_recovered: Callable[[str, int], None] = lambda *_: None,
         directory: RocksDirectory | None = None,
+        journal: CrashJournal | None = None,
         **settings: Any,
     ) -> None:
         """Make the app.
@@ -52,8 +55,8 @@ class BatchApp(faust.App):
             output: What the agents send with.
             prepare: Awaited with the records of a batch before its agent gets it: for whatever
                 decoding them has to wait for, with the event loop free meanwhile.
-            dead_letter: Makes the dead letter of a record that can't be read; without it, such a
-                record ends the worker.
+            dead_letter: Makes the dead letter of a record that can't be read, or that an agent
+                fails on; without it, such a record ends the worker.
             check_assignment: Called in a thread of its own at each assignment, before the first
                 record; if it raises, the worker ends and processes nothing.
             on_batch: Called with each batch that an agent has computed, the agent's name, and how
@@ -61,6 +64,7 @@ class BatchApp(faust.App):
             on_recovered: Called with the name of a table, and how many messages of its changelog
                 were applied to it.
             directory: Where the tables are kept in RocksDB; None keeps them in memory.
+            journal: Remembers, across the death of the process, which records it had in hand.
             settings: Faust's settings.
 
         Raises:
@@ -78,6 +82,7 @@ class BatchApp(faust.App):
         self.dead_letter = dead_letter
         self.check_assignment = check_assignment
         self.lease = Lease(self.conf.broker_session_timeout, self.conf.broker_rebalance_timeout)
+        self.handle = Handling(dead_letter, journal).handle
         self.on_batch = on_batch
         self.on_recovered = on_recovered
         self._directory = directory

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from streams.batching.host import Host
     from streams.batching.records import Record
-    from streams.batching.table import Rows
+    from streams.batching.table import BatchTable, Rows
 
 # Messages of one agent that may be on their way to the broker while it computes the next batch. Not
 # so many batches: under light load they are small, and waiting for a few of them would be most of
@@ -40,6 +40,17 @@ class Batch(RecordBatch):
         self._message = message
         self._last = last
         self._written: tuple[Rows, ...] = ()
+
+    async def handle(self, work: Callable[..., Outcome], *tables: BatchTable) -> None:
+        """Let a stage work on the batch, and deliver what it makes of it.
+
+        Args:
+            work: The stage: a function of a batch and of the rows of each table. A record that it
+                raises an exception for becomes a dead letter.
+            tables: The tables that it reads and writes.
+        """
+        outcome, rows = self._batches.app.handle(self, work, tables)
+        await self.deliver(outcome, *rows)
 
     async def deliver(self, outcome: Outcome, *written: Rows) -> None:
         """Send the outcome, then the rows to their changelogs, then acknowledge the batch.

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from streams.batching.lease import Lease
     from streams.batching.producer import BatchProducer
-    from streams.batching.records import DeadLetter, Record, RecordBatch
+    from streams.batching.records import DeadLetter, Outcome, Record, RecordBatch
 
 
 class Host(Protocol):
@@ -18,6 +18,7 @@ class Host(Protocol):
     Attributes:
         output: What the agents send with.
         prepare: Awaited with the records of a batch before its agent gets it.
+        handle: Lets a stage work on a batch; what it makes of it, and the rows of its tables.
         on_batch: Called with a computed batch, the agent's name and the seconds that it took.
         dead_letter: Makes the dead letter of a record; None if there is to be none.
         lease: Until when the worker's partitions are its own.
@@ -30,6 +31,7 @@ class Host(Protocol):
 
     output: BatchProducer
     prepare: Callable[[Sequence[Record]], Awaitable[None]]
+    handle: Callable[..., tuple[Outcome, list[Any]]]
     on_batch: Callable[[RecordBatch, str, float], None]
     dead_letter: DeadLetter | None
     lease: Lease

@@ -10,7 +10,7 @@ from faust.stores import memory
 
 from streams.batching.records import Messages, RecordBatch
 from streams.batching.rocks import NO_OFFSET, RocksRowStore
-from streams.batching.store import RowStore
+from streams.batching.store import RowStore, prefix_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # No rebalance is over: what is acknowledged belongs to nobody yet.
 NO_GENERATION = -2
 
-__all__ = ["BatchTable", "MemoryStore", "RocksStore", "RowStore", "Rows"]
+__all__ = ["BatchTable", "MemoryStore", "RocksStore", "RowStore", "Rows", "StoreFailed"]
 
 
 def _fetches(batch: Iterable[EventT[Any]]) -> Iterator[RecordBatch]:
@@ -213,11 +213,15 @@ class BatchTable(Table):  # type: ignore[type-arg]
         return cast("MemoryStore", self.data).checkpoint()
 
 
+class StoreFailed(RuntimeError):
+    """The rows could not be read: the disk, and not a record, is to blame."""
+
+
 class Rows:
     """The rows of one partition of a table during one batch.
 
-    What is written is seen at once by this batch and the next ones, and reaches the changelog
-    when the batch's messages are acknowledged.
+    What is written is seen at once by this batch, by the next ones once it is applied, and reaches
+    the changelog when the batch's messages are acknowledged.
     """
 
     def __init__(self, store: RowStore, partition: int, changelog: str = "") -> None:
@@ -231,17 +235,50 @@ class Rows:
         self.cache: dict[Any, Any] = self._rows.cache
 
     def get(self, key: bytes) -> bytes | None:
-        """The row of a key, in wire format; None if there is none."""
-        return self._rows.get(key)
+        """The row of a key, in wire format; None if there is none.
+
+        Raises:
+            StoreFailed: It can't be read.
+        """
+        if key in self.written:
+            return self.written[key]
+        try:
+            return self._rows.get(key)
+        except Exception as error:
+            raise StoreFailed(str(error)) from error
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Write a row; None deletes it."""
-        self._rows.put(key, value, self)
         self.written[key] = value
 
     def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """The rows whose keys are `prefix` / something without another slash, in no order."""
-        return self._rows.scan(prefix)
+        """The rows whose keys are `prefix` / something without another slash, in no order.
+
+        Raises:
+            StoreFailed: They can't be read.
+        """
+        try:
+            rows = dict(self._rows.scan(prefix))
+        except Exception as error:
+            raise StoreFailed(str(error)) from error
+        for key, value in self.written.items():
+            if prefix_of(key) != prefix:
+                continue
+            if value is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = value
+        return list(rows.items())
+
+    def apply(self) -> None:
+        """Let the next batches see what was written."""
+        for key, value in self.written.items():
+            self._rows.put(key, value, self)
+
+    def take_back(self) -> None:
+        """Forget what was written and not applied, and what was made of rows meanwhile."""
+        self.written.clear()
+        self.cache.clear()
 
     def changelog_messages(self) -> Messages:
         """What was written, as messages to the changelog."""

@@ -120,7 +120,9 @@ def accepted_walls(client: Client, until: Offsets | None = None) -> list[Wall]:
                 continue
             rows = Rows(store, record.partition)
             batch = RecordBatch(record.topic, record.partition, [record])
-            for accepted in accept(batch, rows, context).messages:
+            accepted_now = accept(batch, rows, context).messages
+            rows.apply()
+            for accepted in accepted_now:
                 if accepted.topic != client.topics.accepted.name:
                     continue
                 event = client.codecs.decode_any(

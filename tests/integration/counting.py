@@ -11,7 +11,7 @@ from typing import Any
 
 import faust
 
-from streams.batching import BatchApp, BatchProducer, Outcome
+from streams.batching import BatchApp, BatchProducer, Outcome, RecordBatch, Rows
 
 PARTITIONS = 4
 
@@ -56,15 +56,17 @@ def batches(broker: str, app_id: str, topic: str) -> faust.App:
     app = BatchApp(app_id, output=BatchProducer(broker), **settings(broker))
     table = app.batch_table("rows", PARTITIONS)
 
+    def count_records(batch: RecordBatch, rows: Rows) -> Outcome:
+        for record in batch.records:
+            row = counted(rows.get(record.key), record.offset, record.value)
+            if row is not None:
+                rows.put(record.key, row)
+        return Outcome()
+
     @app.batch_agent(topic)
     async def count(batches):
         async for batch in batches:
-            rows = table.rows(batch.partition)
-            for record in batch.records:
-                row = counted(rows.get(record.key), record.offset, record.value)
-                if row is not None:
-                    rows.put(record.key, row)
-            await batch.deliver(Outcome(), rows)
+            await batch.handle(count_records, table)
 
     return app
 

@@ -145,6 +145,7 @@ class Simulation:
         end = min(len(log), start + self.random.choice((1, 2, 5, 50)))
         rows = Rows(task.rows, task.partition)
         outcome = task.work(RecordBatch(topic, task.partition, log[start:end]), rows, self.context)
+        rows.apply()
         for phase in (outcome.messages, outcome.announcements):
             if self._dies():
                 self._send_some(phase)

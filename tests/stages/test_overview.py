@@ -54,7 +54,9 @@ class Overview:
             for offset, record in enumerate(records)
         ]
         batch = RecordBatch(topics.totals.name, 0, log)
-        (message,) = add_up(batch, Rows(self.store, 0), self.context).messages
+        rows = Rows(self.store, 0)
+        (message,) = add_up(batch, rows, self.context).messages
+        rows.apply()
         if message.value is None:
             return None
         return self.context.codecs.decode_any(message.value, WallOverview)

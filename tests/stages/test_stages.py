@@ -55,7 +55,10 @@ class Stage:
         ]
         self.offset += len(records)
         rows = Rows(self.store, self.partition)
-        return self.work(RecordBatch(self.topic.name, self.partition, records), rows, self.context)
+        batch = RecordBatch(self.topic.name, self.partition, records)
+        outcome = self.work(batch, rows, self.context)
+        rows.apply()
+        return outcome
 
     def sent(self, outcome, topic):
         types = topic.records

@@ -48,6 +48,7 @@ async def deliver(store, send_round, monkeypatch, happened):
         batches = BatchStream(app, "ledger", None)
         rows = Rows(store, 0, "changelog")
         rows.put(b"w/1", b"row")
+        rows.apply()
         batch = Batch(batches, MESSAGE, [], last=True)
         await batch.deliver(OUTCOME, rows)
         for task, _ in list(batches._in_flight):

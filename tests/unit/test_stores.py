@@ -48,6 +48,7 @@ def write(store, rows: dict[bytes, bytes | None], partition: int = 0) -> Rows:
     batch = Rows(store, partition)
     for key, value in rows.items():
         batch.put(key, value)
+    batch.apply()
     return batch
 
 
@@ -109,6 +110,7 @@ def test_a_late_batch_of_a_revoked_partition_changes_no_row(store):
     late = write(store, {b"w/1": b"late"})
     store.drop(0)
     late.put(b"w/2", b"later")
+    late.apply()
     late.cache["x"] = "later"
     late.on_acknowledged()
     save(store)
@@ -200,6 +202,7 @@ class StoreWithoutFaust(RocksStore):
 def test_rows_are_saved_only_by_a_commit_of_the_generation_that_wrote_them(rocks):
     rows = Rows(rocks, 0)
     rows.put(b"w/1", b"row")
+    rows.apply()
     rows.on_acknowledged()
     faust_store = StoreWithoutFaust(rocks)
     for generation in (6, 8, -1):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from streams import metrics
+from streams.addresses import shown_host
 from streams.agents import crews, intake, ledger, overview, planner
 from streams.batching import BatchApp, BatchProducer, CrashJournal, RocksDirectory
 from streams.client.group import Group
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 __all__ = ["create_app", "run_worker"]
+
+log = logging.getLogger(__name__)
 
 STAGES = (intake, planner, crews, ledger, overview)
 
@@ -93,6 +96,7 @@ def create_app(settings: Settings) -> BatchApp:
         web_bind=settings.web_host,
         web_host=settings.web_host,
         web_port=settings.web_port,
+        canonical_url=f"http://{shown_host(settings.web_host)}:{settings.web_port}",
         web_tables_enabled=False,
         web_router_enabled=False,
         web_stats_enabled=False,
@@ -120,13 +124,19 @@ def run_worker(settings: Settings) -> None:
     """Run a worker until it is told to stop; ends the process with the worker's exit status.
 
     Raises:
-        ClientError: The settings name an application version that is not current.
+        ClientError: The settings name an application version that is not current, or somebody's
+            consumer is in the workers' group.
     """
     given, settings = settings, version_to_run(settings)
-    while Group(settings, Topics.of(settings)).is_fenced():
+    waits = False
+    while (group := Group(settings, Topics.of(settings))).is_fenced():
         # A rebuild switches just now, or was killed a moment ago: another version may be current.
+        if not waits:
+            log.warning("a rebuild keeps workers out of group %s; waiting for it", group.name)
+            waits = True
         time.sleep(0.5)
         settings = version_to_run(given)
+    group.check_only_workers()
     uvloop.install()
     # Every look-up in the registry is a line there.
     logging.getLogger("httpx2").setLevel(logging.WARNING)

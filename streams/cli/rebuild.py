@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,9 +9,10 @@ import typer
 from streams.cli.display import note, print_json, progress
 from streams.cli.options import AsJson
 from streams.cli.settings import load_settings
-from streams.cli.worker import background_worker, in_background, start_in_background
+from streams.cli.worker import start_workers_in_background
 from streams.client.kafka import ClientError
 from streams.client.versions import drop, topics_by_version, version_to_run
+from streams.operations.background import BackgroundWorkers
 
 if TYPE_CHECKING:
     from streams.operations.rebuild import Comparison
@@ -55,10 +55,9 @@ def rebuild(
     note(f"version {new} is being built beside version {old}")
     with progress() as update:
         task.catch_up(update)
-    daemon = background_worker()
-    was_running = daemon.process() is not None
-    of_workers, processes = in_background(daemon, settings)
-    daemon.stop()
+    workers = BackgroundWorkers(settings)
+    running = workers.running()
+    workers.stop()
     switched = False
     try:
         if not task.group.wait_until_stopped(
@@ -78,16 +77,17 @@ def rebuild(
                 task.switch(found.rebuilt.digest())
                 switched = True
     finally:
-        if was_running:
-            if switched and settings.app_version:
-                os.environ["THEWALL_APP_VERSION"] = str(new)
-            start_in_background(daemon, of_workers, processes)
+        if running is not None:
+            of_workers = running.settings
+            if switched and of_workers.app_version:
+                of_workers = of_workers.model_copy(update={"app_version": new})
+            start_workers_in_background(of_workers, running.processes)
     _report(found, old, new, as_json)
     if not switched:
         raise typer.Exit(1)
     if settings.app_version:
         note(f"THEWALL_APP_VERSION is {old}: unset it, or no worker runs")
-    if not was_running:
+    if running is None:
         note(f"start the workers again, as before: they run version {new} now")
     note(f"delete what version {old} has left with `thewall rebuild --drop-old`")
 

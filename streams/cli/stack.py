@@ -9,11 +9,12 @@ import typer
 
 from streams.cli.display import note, print_json, print_table, progress
 from streams.cli.options import AsJson
-from streams.cli.settings import load_settings
-from streams.devstack import Stack, artifacts
+from streams.cli.settings import load_settings, read_settings
+from streams.devstack import Stack, StackError, artifacts
 from streams.devstack.console import console_command
 from streams.devstack.processes import java_environment
 from streams.devstack.stack import stack_directory
+from streams.operations.background import BackgroundWorkers
 
 Port = Annotated[int | None, typer.Option(help="A free one if not given.", min=1, max=65535)]
 
@@ -25,14 +26,29 @@ def up(
 ) -> None:
     """Start Kafka and the schema registry on this machine."""
     stack = Stack(stack_directory())
+    in_use = _has_workers(stack)
+    if in_use and fresh:
+        raise StackError(
+            "workers that run in the background use this Kafka: stop them first with "
+            "`thewall worker --stop`"
+        )
     if not fresh and all(daemon.alive() for daemon in stack.daemons):
         note("the stack runs already")
     with progress() as update:
         running = stack.up(
-            fresh=fresh, kafka_port=kafka_port, registry_port=registry_port, on_progress=update
-        )
+            fresh=fresh, kafka_port=kafka_port, registry_port=registry_port, same_ports=in_use,
+            on_progress=update,
+        )  # fmt: skip
     note(f"Kafka answers at {running.bootstrap_servers}, the registry at {running.registry_url}")
     note(f"data and logs are in {stack.directory}; stop with `thewall down`")
+
+
+def _has_workers(stack: Stack) -> bool:
+    """Whether workers run in the background on this stack: at another address they would stay."""
+    running = BackgroundWorkers(read_settings()).running()
+    return running is not None and (
+        running.settings.bootstrap_servers == stack.addresses().bootstrap_servers
+    )
 
 
 def down() -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # An assignor that Faust does not support: while a member uses it, the broker refuses workers
 # (inconsistent group protocol).
 OTHER_ASSIGNOR = "range"
+WORKERS_ASSIGNOR = "faust"
+# What tells whoever keeps workers out from somebody's consumer that assigns in the same way.
+FENCE_CLIENT_ID = "thewall-keeps-workers-out"
 
 Offsets = dict[tuple[str, int], int]
 """An offset by topic and partition."""
@@ -55,7 +58,22 @@ class Group:
 
     def is_fenced(self) -> bool:
         """Whether workers are kept out at the moment, see `fenced`."""
-        return bool(self._described().partition_assignor == OTHER_ASSIGNOR)
+        return any(m.client_id == FENCE_CLIENT_ID for m in self._described().members or ())
+
+    def check_only_workers(self) -> None:
+        """Make sure that a worker can join the group.
+
+        Raises:
+            ClientError: Somebody's consumer is in it.
+        """
+        described = self._described()
+        members = [str(m.client_id) for m in described.members or ()]
+        others = [name for name in members if name != FENCE_CLIENT_ID]
+        if others and described.partition_assignor not in ("", WORKERS_ASSIGNOR):
+            raise ClientError(
+                f"group {self.name} has a member that is no worker ({', '.join(others[:5])}): end "
+                "it, or give it a group of its own; workers can't share theirs"
+            )
 
     def check_stopped(self) -> None:
         """Make sure that no worker runs.
@@ -63,6 +81,7 @@ class Group:
         Raises:
             ClientError: The group has members.
         """
+        self.check_only_workers()
         if members := self.members():
             raise ClientError(
                 f"group {self.name} has {members} running workers; stop them first "
@@ -132,6 +151,7 @@ class Group:
         deadline = time.monotonic() + timeout_s
         said = False
         while members := self.members():
+            self.check_only_workers()
             if not said:
                 on_wait(members)
                 said = True
@@ -189,6 +209,7 @@ class Group:
         """
         with self._consumer(
             {
+                "client.id": FENCE_CLIENT_ID,
                 "partition.assignment.strategy": OTHER_ASSIGNOR,
                 "session.timeout.ms": 10_000,
                 "max.poll.interval.ms": 86_400_000,

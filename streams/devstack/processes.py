@@ -50,9 +50,18 @@ def java_environment() -> dict[str, str]:
 class Daemon:
     """A process and what is known of it: state in `<name>.json`, output in `<name>.log`."""
 
-    def __init__(self, name: str, directory: Path) -> None:
-        """Name a process; nothing is touched before it is started."""
+    def __init__(
+        self, name: str, directory: Path, stop_deadline_s: float = STOP_DEADLINE_S
+    ) -> None:
+        """Name a process; nothing is touched before it is started.
+
+        Args:
+            name: Its name.
+            directory: Where its files are.
+            stop_deadline_s: How long it may take to end when it is asked to, in seconds.
+        """
         self.name = name
+        self._stop_deadline_s = stop_deadline_s
         self.log_file = directory / f"{name}.log"
         self._state_file = directory / f"{name}.json"
 
@@ -128,7 +137,7 @@ class Daemon:
         if process is not None:
             process.terminate()
             try:
-                process.wait(STOP_DEADLINE_S)
+                process.wait(self._stop_deadline_s)
             except psutil.TimeoutExpired:
                 process.kill()
                 process.wait(STOP_DEADLINE_S)

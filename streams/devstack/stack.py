@@ -102,6 +102,7 @@ class Stack:
         fresh: bool = False,
         kafka_port: int | None = None,
         registry_port: int | None = None,
+        same_ports: bool = False,
         on_progress: Callable[[str, int, int], None] = lambda *_: None,
     ) -> StackAddresses:
         """Start what does not run yet, and wait until it answers.
@@ -110,6 +111,7 @@ class Stack:
             fresh: Stop it first, and begin with no data.
             kafka_port: Port of the broker; a free one, or the last one, if not given.
             registry_port: Port of the registry, likewise.
+            same_ports: Do not start at all if it would be at another port than the last.
             on_progress: Called with what is going on, how much is done, and of how much.
 
         Raises:
@@ -124,7 +126,7 @@ class Stack:
                 self.down()
             with self._stopped_on_failure():
                 self._remove_data(fresh=fresh)
-                self._choose_ports(kafka_port, registry_port)
+                self._choose_ports(kafka_port, registry_port, same=same_ports)
                 if not self.kafka.alive():
                     self.start_kafka()
                 self._wait(self.kafka, self._kafka_answers, KAFKA_DEADLINE_S, on_progress)
@@ -278,7 +280,7 @@ class Stack:
         numbers = [port for port in known if type(port) is int]
         return Ports(*numbers) if len(numbers) == len(known) else Ports()
 
-    def _choose_ports(self, kafka: int | None, registry: int | None) -> None:
+    def _choose_ports(self, kafka: int | None, registry: int | None, *, same: bool) -> None:
         """Keep the ports of what runs and those that are still free; choose the others."""
         last = self._ports()
         if kafka is not None and kafka == registry:
@@ -297,7 +299,14 @@ class Stack:
                     known and known not in chosen.values() and _is_free(known)
                 )
                 chosen[name] = known if kept else free_port(chosen.values())
-        write_whole(self._ports_file, json.dumps(asdict(Ports(**chosen))))
+        ports = Ports(**chosen)
+        if same and (ports.kafka, ports.registry) != (last.kafka, last.registry):
+            raise StackError(
+                f"Kafka and the registry would be at ports {ports.kafka} and {ports.registry} now, "
+                f"for {last.kafka} or {last.registry} is another's, and workers that run in the "
+                "background ask there: stop them first with `thewall worker --stop`"
+            )
+        write_whole(self._ports_file, json.dumps(asdict(ports)))
 
 
 def _asked_port(daemon: Daemon, option: str, asked: int | None, last: int) -> int:

@@ -112,8 +112,9 @@ def _restart_if_ended(child: _Child) -> None:
         child.failures = 0 if now - child.started > HEALTHY_AFTER_S else child.failures + 1
         pause = min(LONGEST_PAUSE_S, 2.0**child.failures / 2)
         child.start_again_at = now + pause
-        log.warning("the %s ended with %d; again in %.1f s", child.name, status, pause)
     elif now >= child.start_again_at:
+        # Not before: until then, what the process itself has said stands at the end of the log.
+        log.warning("the %s ended with %d; it starts again", child.name, status)
         child.process = child.start()
         child.started, child.start_again_at = now, 0.0
 

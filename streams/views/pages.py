@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import os
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import ClientError
@@ -67,12 +68,22 @@ def register(app: BatchApp, table: BatchTable, context: StageContext, settings: 
         except NotThere as error:
             return _problem(view, 404, str(error))
 
+    def page(path: str) -> Callable[[Any], type[View]]:
+        """Serve a view at a path, with its last slash and without."""
+
+        def add(handler: Any) -> type[View]:
+            bare = path.rstrip("/")
+            view = app.page(f"{bare}/", name=f"{bare}/")(handler)
+            return app.page(bare, name=bare)(view)
+
+        return add
+
     def question(path: str, ask: Callable[[WallAnswers, int | None, int | None], Any]) -> None:
         """Serve a path for the default wall, and under /walls/{wall} for any."""
         for prefix in ("", "/walls/{wall}"):
 
-            @app.page(prefix + path, name=prefix + path)
-            async def page(
+            @page(prefix + path)
+            async def view(
                 view: View,
                 request: Request,
                 wall: str = settings.default_wall,
@@ -111,7 +122,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext, settings: 
         lambda wall, _, __: {"day": None, "cost": f"{wall.wall_cost_by(None):,}"},
     )
 
-    @app.page("/api/profiles/", name="submit")
+    @page("/api/profiles/")
     class Submit(View):
         """Submit a profile: `{"wall": "default", "profile": 1, "heights": [21, 25, 28]}`."""
 
@@ -141,13 +152,16 @@ def register(app: BatchApp, table: BatchTable, context: StageContext, settings: 
         """Lead to the page, which is the web process's."""
         raise HTTPTemporaryRedirect(request.url.with_port(settings.page_port).with_path("/"))
 
-    @app.page("/ready/", name="ready")
+    @page("/ready/")
     async def ready_page(view: View, _request: Request) -> Response:
         """Whether the worker processes its partitions: 200, or 503 and why not yet."""
         reason = app.not_ready()
-        return _json(view, {"ready": True}) if reason is None else _not_ready(view, reason)
+        if reason is not None:
+            return _json(view, {"ready": False, "reason": reason}, 503)
+        # Whoever starts workers on a machine with others knows its own by the process id.
+        return _json(view, {"ready": True, "pid": os.getpid()})
 
-    @app.page("/metrics", name="metrics")
+    @page("/metrics/")
     async def metrics_page(view: View, _request: Request) -> Response:
         """Metrics in Prometheus' text format."""
         text = await asyncio.to_thread(generate_latest)
@@ -163,10 +177,6 @@ def _number(text: str, what: str) -> int:
 def _json(view: View, value: Any, status: int = 200) -> Response:
     """An answer as the exercise writes it, with a space after each comma and colon."""
     return view.bytes(json.dumps(value).encode(), content_type="application/json", status=status)
-
-
-def _not_ready(view: View, reason: str) -> Response:
-    return _json(view, {"ready": False, "reason": reason}, 503)
 
 
 def _problem(view: View, status: int, text: str) -> Response:

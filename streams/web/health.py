@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -30,6 +31,8 @@ async def ready(web: Here) -> Ready:
     generation = web.generation
     return Ready(
         ready=True,
+        # Whoever starts processes on a machine with others knows its own by the process id.
+        pid=os.getpid(),
         version=generation.settings.version,
         age_s=round(web.following.age_s or 0.0, 3),
     )

@@ -580,6 +580,7 @@ class Ready(Model):
     """The process has read its topics."""
 
     ready: Literal[True]
+    pid: int = Field(description="Process id")
     version: int = Field(description="Application version that is shown")
     age_s: float = Field(description="How old what is shown is at most, in seconds")
 

@@ -152,4 +152,4 @@ def test_a_worker_says_why_it_is_not_ready_until_it_is(settings, tmp_path):
     reasons = {json.loads(body)["reason"] for status, body in answers[:-1] if status == 503}
     assert reasons <= {"the group is forming", "tables are being recovered"}
     assert reasons
-    assert json.loads(answers[-1][1]) == {"ready": True}
+    assert json.loads(answers[-1][1]) == {"ready": True, "pid": worker.process.pid}

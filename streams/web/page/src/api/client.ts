@@ -21,6 +21,13 @@ type Contents<O> = O extends { responses: infer All }
   ? { [Status in keyof All]: Status extends 200 | 202 ? ContentOf<All[Status]> : never }[keyof All]
   : never;
 type ContentOf<R> = R extends { content: { "application/json": infer Content } } ? Content : never;
+/** What a line of an answer in NDJSON is. */
+type Line<P extends keyof paths> =
+  Operation<"get", P> extends {
+    responses: { 200: { content: { "application/x-ndjson": infer Content } } };
+  }
+    ? Content
+    : never;
 export type Answer<M extends Method, P extends keyof paths> = Contents<Operation<M, P>>;
 
 /** Why the API, or the network, gave no answer: in the API's own words where it has some. */
@@ -62,7 +69,7 @@ export async function* getLines<P extends PathOf<"get">>(
   path: P,
   asked: Asked<"get", P>,
   signal: AbortSignal,
-): AsyncGenerator<Answer<"get", P>> {
+): AsyncGenerator<Line<P>> {
   const { body } = await ask(addressOf(path, asked), { signal });
   if (!body) return;
   let rest = "";

@@ -1,17 +1,24 @@
 /** The crews, when each of them works, and what one of them builds. */
 
+import { computed } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { get, type Schemas } from "../api/client";
-import { lastDay, shownDay, wall, wallId } from "../data";
+import { lastDay, picture, shownDay, wall, wallId } from "../data";
 import { amount, count } from "../format";
 import { Loadable } from "../load";
 import { Empty, Shown } from "../parts/Trouble";
 import { go, place } from "../place";
+import { type Task, tasksOf } from "../wall/picture";
 
 const crews = new Loadable<Schemas["Crews"]>();
+/** What each of the crews shown builds, from the picture: a list of them need not be asked for. */
+const tasks = computed(() => {
+  const names = crews.value?.crews.map(({ crew }) => crew) ?? [];
+  return picture.value ? tasksOf(picture.value, names) : new Map<string, Task[]>();
+});
 const log = new Loadable<Schemas["CrewLog"]>();
 
-function load(after = ""): void {
+function load(after = 0): void {
   const path = { wall: wallId.peek() };
   const before = after ? crews.state.peek().value : null;
   crews.load(async (signal) => {
@@ -71,7 +78,7 @@ export function Crews() {
             </table>
           </div>
           {known.next !== null && (
-            <button type="button" onClick={() => load(known.next ?? "")}>
+            <button type="button" onClick={() => load(Number(known.next))}>
               More crews
             </button>
           )}
@@ -82,7 +89,6 @@ export function Crews() {
 }
 
 function CrewRow({ crew, chosen }: { crew: Schemas["CrewSummary"]; chosen: boolean }) {
-  const tasks = chosen ? log.value?.log : null;
   return (
     <>
       <tr aria-selected={chosen}>
@@ -98,12 +104,12 @@ function CrewRow({ crew, chosen }: { crew: Schemas["CrewSummary"]; chosen: boole
         </th>
         <td class="amount">{amount(crew.sections)}</td>
         <td class="wide">
-          <Bars spans={tasks ?? [crew]} />
+          <Bars tasks={tasks.value.get(crew.crew) ?? []} />
         </td>
         <td class="amount">
           {amount(crew.first_day)}–{amount(crew.last_day)}
         </td>
-        <td class="amount">{crew.relieved_on === null ? "–" : amount(crew.relieved_on)}</td>
+        <td class="amount">{amount(crew.relieved_on)}</td>
       </tr>
       {chosen && (
         <tr aria-selected="true">
@@ -129,23 +135,21 @@ function CrewRow({ crew, chosen }: { crew: Schemas["CrewSummary"]; chosen: boole
   );
 }
 
-/** Stretches of days on the length of the build, with the day that is shown. */
-function Bars({ spans }: { spans: readonly { first_day: number; last_day: number }[] }) {
+/** A crew's sections on the length of the build: done, at work, and to come. */
+function Bars({ tasks }: { tasks: readonly Task[] }) {
   const days = Math.max(1, lastDay.value);
-  const share = (day: number) => `${(100 * day) / days}%`;
+  const day = shownDay.value;
+  const share = (of: number) => `${(100 * of) / days}%`;
   return (
     <span class="bars" aria-hidden="true">
-      {spans.map(({ first_day, last_day }) => {
-        const now = shownDay.value >= first_day && shownDay.value <= last_day;
-        return (
-          <span
-            key={first_day}
-            class={now ? "now" : ""}
-            style={{ left: share(first_day - 1), width: share(last_day - first_day + 1) }}
-          />
-        );
-      })}
-      <i style={{ left: share(shownDay.value) }} />
+      {tasks.map(({ first, last }) => (
+        <span
+          key={first}
+          class={last < day ? "done" : first <= day ? "now" : ""}
+          style={{ left: share(first - 1), width: share(last - first + 1) }}
+        />
+      ))}
+      <i style={{ left: share(day) }} />
     </span>
   );
 }

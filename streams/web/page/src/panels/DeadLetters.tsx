@@ -82,7 +82,7 @@ export function DeadLetters() {
                     <p class="reason">{letter.reason}</p>
                     <p class="soft">
                       {letter.time !== null && `${moment(letter.time)} · `}
-                      from <Place {...letter.source} />
+                      from <Place {...letter.source} isInput={letter.resubmittable} />
                       {letter.key !== null && ` · key ${letter.key}`} · {size(letter.value_bytes)}
                       {letter.resubmission_of && ` · resubmission of ${letter.resubmission_of}`}
                     </p>

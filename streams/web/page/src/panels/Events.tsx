@@ -17,18 +17,28 @@ const waiting = signal<EventLog>(NOTHING);
 
 type Event = Schemas["AuditEvent"];
 
+/** A page is short where few of a topic's records are wanted: then so many more are asked for. */
+const MOST_PAGES = 5;
+
 function load(after = ""): void {
   const { profile, crew } = place.peek();
-  const query = { limit: 100, after, crew: crew || null, profile };
+  const path = { wall: wallId.peek() };
   const before = after ? log.state.peek().value : null;
   log.load(async (signal) => {
-    const path = { wall: wallId.peek() };
-    const page = await get("/api/walls/{wall}/events", { path, query }, signal);
-    return {
-      events: [...(before?.events ?? []), ...page.events],
-      skipped: before?.skipped ?? 0,
-      next: page.next,
-    };
+    const found = [...(before?.events ?? [])];
+    let next: string | null = after;
+    for (let pages = 0; pages < MOST_PAGES && next !== null; pages++) {
+      const query = { limit: 100, after: next, crew: crew || null, profile };
+      const page: Schemas["AuditEvents"] = await get(
+        "/api/walls/{wall}/events",
+        { path, query },
+        signal,
+      );
+      found.push(...page.events);
+      next = page.next;
+      if (page.events.length > 0) break;
+    }
+    return { events: found, skipped: before?.skipped ?? 0, next };
   });
 }
 

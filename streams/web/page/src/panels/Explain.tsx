@@ -2,23 +2,29 @@
 
 import { useEffect } from "preact/hooks";
 import { get, type Schemas } from "../api/client";
-import { lastDay, picture, shownDay, timeline, wall, wallId } from "../data";
+import { lastDay, picture, timeline, wall, wallId } from "../data";
 import { amount, count } from "../format";
 import { Loadable } from "../load";
 import { Dialog } from "../parts/Dialog";
 import { Place } from "../parts/Place";
-import { Shown } from "../parts/Trouble";
-import { go, place } from "../place";
+import { Empty, Shown } from "../parts/Trouble";
+import { day, go, place } from "../place";
 import { progressOn } from "../wall/picture";
 
 const explained = new Loadable<Schemas["Explanation"]>();
 
 export function Explain() {
   const { profile } = place.value;
-  const day = shownDay.value || 1;
+  const on = day.value ?? lastDay.value;
   return (
-    <Dialog title={`What was used on day ${amount(day)}`}>
-      {profile === null ? <OfWall day={day} /> : <OfProfile profile={profile} day={day} />}
+    <Dialog title={on ? `What was used on day ${amount(on)}` : "Before day 1"}>
+      {on === 0 ? (
+        <Empty>Nothing was used yet: the build begins on day 1.</Empty>
+      ) : profile === null ? (
+        <OfWall day={on} />
+      ) : (
+        <OfProfile profile={profile} day={on} />
+      )}
     </Dialog>
   );
 }
@@ -117,7 +123,7 @@ function OfProfile({ profile, day }: { profile: number; day: number }) {
                 <h3>{source ? `Set by the wall's ${source.what}` : "Set by an event"}</h3>
                 {source ? (
                   <p>
-                    submitted: <Place {...source.submitted} />
+                    submitted: <Place {...source.submitted} isInput />
                     <br />
                     accepted: <Place {...source.accepted} />
                   </p>

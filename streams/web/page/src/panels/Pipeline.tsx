@@ -6,9 +6,8 @@ import { ago, amount, count } from "../format";
 import { pipeline } from "../live";
 import { Loadable } from "../load";
 import { Empty, Trouble } from "../parts/Trouble";
-import { go } from "../place";
 import { history } from "./history";
-import { type Arrow, type Node, topologyOf } from "./topology";
+import { Topology } from "./Topology";
 
 const first = new Loadable<Schemas["Pipeline"]>();
 
@@ -31,7 +30,7 @@ export function Pipeline() {
             <Empty>No worker runs. What is submitted waits on its topic: `thewall worker`.</Empty>
           )}
           <div class="scroll">
-            <Picture shown={shown} />
+            <Topology shown={shown} />
           </div>
           <div class="halves">
             <Edges edges={shown.edges} />
@@ -40,93 +39,6 @@ export function Pipeline() {
         </>
       )}
     </>
-  );
-}
-
-function Picture({ shown }: { shown: Schemas["Pipeline"] }) {
-  const { nodes, arrows, width, height } = topologyOf(shown.stages);
-  const rate = new Map(shown.topics.map((topic) => [topic.topic, topic]));
-  const lag = new Map(shown.edges.map((edge) => [`${edge.topic} ${edge.stage}`, edge.lag]));
-  return (
-    <svg
-      class="topology"
-      viewBox={`0 0 ${width} ${height}`}
-      style={{ minWidth: `${width * 0.8}px` }}
-      role="group"
-      aria-label="Stages and topics"
-    >
-      {arrows.map((arrow) => (
-        <Edge
-          key={`${arrow.from.name} ${arrow.to.name}`}
-          arrow={arrow}
-          lag={lag.get(`${arrow.topic} ${arrow.reader}`) ?? 0}
-          busy={(rate.get(arrow.topic)?.rate_per_s ?? 0) > 0}
-        />
-      ))}
-      {nodes.map((node) =>
-        node.kind === "stage" ? (
-          <Stage
-            key={node.name}
-            node={node}
-            stage={shown.stages.find(({ stage }) => stage === node.name)}
-          />
-        ) : (
-          <Topic key={node.name} node={node} rate={rate.get(node.name)} />
-        ),
-      )}
-    </svg>
-  );
-}
-
-function Edge({ arrow, lag, busy }: { arrow: Arrow; lag: number; busy: boolean }) {
-  const { from, to } = arrow;
-  const [x1, x2] = [from.x + 46, to.x - 46];
-  const bend = (x2 - x1) / 2;
-  return (
-    <g class={`edge ${busy ? "busy" : ""} ${lag > 0 ? "behind" : ""}`}>
-      <path d={`M${x1} ${from.y}C${x1 + bend} ${from.y} ${x2 - bend} ${to.y} ${x2} ${to.y}`} />
-      {lag > 0 && (
-        <text x={(x1 + x2) / 2} y={(from.y + to.y) / 2 - 6}>
-          {amount(lag)} waiting
-        </text>
-      )}
-    </g>
-  );
-}
-
-function Stage({ node, stage }: { node: Node; stage: Schemas["Stage"] | undefined }) {
-  return (
-    <g class="stage">
-      <title>{stage?.about}</title>
-      <rect x={node.x - 46} y={node.y - 20} width="92" height="40" rx="6" />
-      <text x={node.x} y={node.y + 5}>
-        {node.name}
-      </text>
-    </g>
-  );
-}
-
-function Topic({ node, rate }: { node: Node; rate: Schemas["TopicRate"] | undefined }) {
-  const name = node.name.split(".").slice(1).join(".") || node.name;
-  const open = () => go({ show: `topic:${node.name}` });
-  return (
-    // SVG has no button of its own.
-    <g
-      class="topic"
-      role="button"
-      tabIndex={0}
-      aria-label={`Topic ${node.name}, ${count(rate?.end ?? 0, "record")}`}
-      onClick={open}
-      onKeyDown={(event) => event.key === "Enter" && open()}
-    >
-      <rect x={node.x - 50} y={node.y - 18} width="100" height="36" rx="18" />
-      <text x={node.x} y={node.y - 1}>
-        {name}
-      </text>
-      <text class="rate" x={node.x} y={node.y + 12}>
-        {rate && rate.rate_per_s > 0 ? `${amount(rate.rate_per_s)}/s` : amount(rate?.end ?? 0)}
-      </text>
-    </g>
   );
 }
 

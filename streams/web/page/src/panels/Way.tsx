@@ -4,9 +4,11 @@ import { useEffect } from "preact/hooks";
 import { get, type Schemas } from "../api/client";
 import { wall } from "../data";
 import { amount, moment } from "../format";
+import { pipeline } from "../live";
 import { Loadable } from "../load";
 import { Dialog } from "../parts/Dialog";
 import { Shown } from "../parts/Trouble";
+import { Topology } from "./Topology";
 
 const way = new Loadable<Schemas["Way"]>();
 
@@ -27,7 +29,7 @@ export function Way({ at }: { at: string }) {
     way.load((signal) => get("/api/topics/{topic}/{partition}/{offset}/way", { path }, signal));
   }, [topic, partition, offset, version]);
   return (
-    <Dialog title="The way of an event">
+    <Dialog title="The way of an event" wide>
       <Shown of={way}>
         {({ state, steps, reason, wall, profile }) => (
           <>
@@ -40,6 +42,9 @@ export function Way({ at }: { at: string }) {
               )}
               {STATES[state]} {reason}
             </p>
+            {pipeline.value && (
+              <Topology shown={pipeline.value} lit={steps.map(({ topic }) => topic)} />
+            )}
             <ol class="way">
               {steps.map((step) => (
                 <li key={`${step.topic} ${step.about}`} class={step.count > 0 ? "reached" : ""}>
@@ -50,7 +55,8 @@ export function Way({ at }: { at: string }) {
                   </p>
                   {step.partition != null && (
                     <p class="soft">
-                      partition {step.partition} offset {step.offset}
+                      partition {step.partition}
+                      {step.offset != null && ` offset ${step.offset}`}
                       {step.time != null && ` · ${moment(step.time)}`}
                     </p>
                   )}

@@ -39,11 +39,7 @@ export async function resubmit(letter: Letter): Promise<void> {
   note("resubmitting…");
   try {
     const path = { partition, offset };
-    const done = (await write(
-      "post",
-      "/api/deadletters/{partition}/{offset}/resubmit" as never,
-      { path } as never,
-    )) as Schemas["Accepted"];
+    const done = await write("post", "/api/deadletters/{partition}/{offset}/resubmit", { path });
     note(`resubmitted: ${done.topic}, partition ${done.partition}, offset ${done.offset}`);
   } catch (error) {
     note(asProblem(error).detail);

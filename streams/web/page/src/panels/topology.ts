@@ -15,6 +15,8 @@ export interface Arrow {
   topic: string;
   /** The stage that reads, where the arrow is one of reading. */
   reader: string | null;
+  /** Height at which the arrow passes what stands between; null if nothing does. */
+  detour: number | null;
 }
 
 export interface Topology {
@@ -25,7 +27,7 @@ export interface Topology {
 }
 
 export const COLUMN_PX = 128;
-export const ROW_PX = 58;
+export const ROW_PX = 66;
 const MARGIN_PX = 64;
 
 /**
@@ -69,16 +71,15 @@ export function topologyOf(stages: readonly Schemas["Stage"][]): Topology {
     });
   });
   const node = (name: string) => nodes.get(name) as Node;
+  const arrow = (from: Node, to: Node, topic: string, reader: string | null): Arrow => {
+    const isNext = to.x - from.x <= COLUMN_PX;
+    // Half-way to the next row there is nobody in the way.
+    const aside = to.y === from.y ? from.y + ROW_PX / 2 + 2 : to.y;
+    return { from, to, topic, reader, detour: isNext ? null : aside };
+  };
   const arrows = stages.flatMap(({ stage, reads, writes }) => [
-    ...reads.map((topic) => ({
-      from: node(topic),
-      to: node(`stage ${stage}`),
-      topic,
-      reader: stage,
-    })),
-    ...writes
-      .filter((topic) => nodes.has(topic))
-      .map((topic) => ({ from: node(`stage ${stage}`), to: node(topic), topic, reader: null })),
+    ...reads.map((topic) => arrow(node(topic), node(`stage ${stage}`), topic, stage)),
+    ...writes.map((topic) => arrow(node(`stage ${stage}`), node(topic), topic, null)),
   ]);
   return {
     nodes: [...nodes.values()],

@@ -4,7 +4,13 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { go } from "../place";
 
-export function Dialog({ title, children }: { title: string; children: ComponentChildren }) {
+interface DialogProps {
+  title: string;
+  wide?: boolean;
+  children: ComponentChildren;
+}
+
+export function Dialog({ title, wide = false, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   const close = () => go({ show: "" });
@@ -12,6 +18,7 @@ export function Dialog({ title, children }: { title: string; children: Component
     // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes a dialog by itself
     <dialog
       ref={dialog}
+      class={wide ? "wide-dialog" : ""}
       aria-labelledby="dialog-title"
       onClose={close}
       onClick={(event) => event.target === event.currentTarget && event.currentTarget.close()}

@@ -1,16 +1,15 @@
 /** What if there were more crews, or fewer; and how many it would take to be done by a day. */
 
 import { useSignal } from "@preact/signals";
-import { lastDay, wall } from "../data";
-import { amount, count } from "../format";
+import { lastDay } from "../data";
+import { amount, count, percent } from "../format";
 import { Trouble } from "../parts/Trouble";
 import { go, place } from "../place";
-import { findFewest, ghost, search, tried } from "./whatif";
+import { findFewest, ghost, search } from "./whatif";
 
 export function WhatIf() {
   const byDay = useSignal("");
   const { crews } = place.value;
-  const sections = wall.value?.sections ?? 0;
   const found = search.value;
   const show = (number: number | null) => go({ crews: number });
   return (
@@ -19,7 +18,7 @@ export function WhatIf() {
         class="bar"
         onSubmit={(event) => {
           event.preventDefault();
-          findFewest(Number(byDay.value), sections);
+          findFewest(Number(byDay.value));
         }}
       >
         <label>
@@ -57,19 +56,17 @@ export function WhatIf() {
           />
         </label>
         <button type="submit" disabled={search.state.value.loading}>
-          {search.state.value.loading ? `Tried ${tried.value}…` : "Find"}
+          {search.state.value.loading ? "Trying…" : "Find"}
         </button>
-        {found &&
-          (found.crews === null ? (
-            <p role="status">None: a crew for every section takes {count(found.days, "day")}.</p>
-          ) : (
-            <p role="status">
-              <button type="button" class="plain number" onClick={() => show(found.crews)}>
-                {count(found.crews, "crew")}
-              </button>
-              , done on day {amount(found.days)}
-            </p>
-          ))}
+        {found && (
+          <p role="status">
+            <button type="button" class="plain number" onClick={() => show(found.crews)}>
+              {count(found.crews, "crew")}
+            </button>
+            , done on day {amount(found.days)}, at work {percent(found.utilisation, 1)} of their
+            days
+          </p>
+        )}
       </form>
       <Trouble problem={ghost.state.value.problem ?? search.state.value.problem} />
     </section>

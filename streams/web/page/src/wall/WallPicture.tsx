@@ -1,6 +1,6 @@
 /** The wall on a canvas: as bricks where there is room for them, else as a map to look into. */
 
-import { effect, type Signal, signal, useSignal } from "@preact/signals";
+import { computed, effect, type Signal, signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { picture, playhead, shownDay, wallId } from "../data";
 import { go, place } from "../place";
@@ -8,12 +8,19 @@ import { schemeChanged } from "../scheme";
 import { drawRun } from "./bricks";
 import { cellPx, held, type Size, type View, WHOLE, zoomed } from "./layout";
 import { readPalette } from "./palette";
-import { FULL_HEIGHT_FT, heightOn, isAtWork, type Picture, profileOf } from "./picture";
+import { FULL_HEIGHT_FT, heightOn, isAtWork, type Picture, profileOf, tasksOf } from "./picture";
 import { PixelRenderer } from "./pixels";
 import { type Scene, sceneHeight, sceneOf } from "./scene";
 
 export const view = signal<View>(WHOLE);
 const size = signal<Size>({ width: 0, height: 0 });
+const chosenCrew = computed(() => place.value.crew);
+/** The sections of the crew that is chosen. */
+const crewSections = computed(() => {
+  const crew = chosenCrew.value;
+  const tasks = crew && picture.value ? tasksOf(picture.value, [crew]).get(crew) : [];
+  return tasks?.map(({ section }) => section) ?? [];
+});
 
 /** Zoom the map about its middle; by 0 for the whole of it. */
 export function zoomBy(factor: number): void {
@@ -165,16 +172,18 @@ function drawing(canvas: HTMLCanvasElement, pointed: Signal<Pointed | null>): ()
     else pixels.draw(context, shown, palette, day, view.peek(), size.peek());
     const chosen = shown.profiles.find(({ number }) => number === place.peek().profile);
     if (chosen) outline(context, palette.accent, scene.boxOf(chosen));
+    const outlineSection = (section: number, colour: string) => {
+      const profile = profileOf(shown.profiles, section);
+      outline(context, colour, scene.boxOf(profile, section - profile.start));
+    };
+    for (const section of crewSections.peek()) outlineSection(section, palette.work);
     const at = pointed.peek();
-    if (at) {
-      const profile = profileOf(shown.profiles, at.section);
-      outline(context, palette.ink, scene.boxOf(profile, at.section - profile.start));
-    }
+    if (at) outlineSection(at.section, palette.ink);
   };
   return effect(() => {
     // What is read here is what the drawing depends on.
     void [picture.value, shownDay.value, playhead.value, view.value, size.value];
-    void [pointed.value, place.value, schemeChanged.value];
+    void [pointed.value, place.value, crewSections.value, schemeChanged.value];
     frame ||= requestAnimationFrame(paint);
   });
 }

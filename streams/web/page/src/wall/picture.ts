@@ -135,3 +135,23 @@ export function progressOn(picture: Picture, day: number, from: number, to: numb
   }
   return { atWork, finished, sections: to - from, built, toBuild };
 }
+
+export interface Task {
+  /** Index of the section among all of the wall. */
+  section: number;
+  first: number;
+  last: number;
+}
+
+/** What crews build, in order of days: the sections of each of those named. */
+export function tasksOf(picture: Picture, crews: readonly string[]): Map<string, Task[]> {
+  const tasks = new Map<string, Task[]>(crews.map((crew) => [crew, []]));
+  for (let section = 0; section < picture.sections; section++) {
+    const of = tasks.get(picture.crewOf(section));
+    const first = picture.firstDay[section] as number;
+    const days = FULL_HEIGHT_FT - (picture.height[section] as number);
+    of?.push({ section, first, last: first + days - 1 });
+  }
+  for (const of of tasks.values()) of.sort((one, other) => one.first - other.first);
+  return tasks;
+}

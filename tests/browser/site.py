@@ -1,0 +1,70 @@
+"""A pipeline with its page, and walls to look at."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from streams.devstack.stack import free_port
+from streams.settings import Settings
+from tests.harness.processes import Worker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Playwright
+
+    from tests.harness.web import Web
+
+CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass
+class Site:
+    """What runs."""
+
+    settings: Settings
+    worker: Worker
+    web: Web
+    log: Path
+
+    def submit(self, wall: str, config: str, query: str = "") -> None:
+        """Submit a wall, and wait until it is built."""
+        path = f"/api/walls/{wall}/config?wait=30{query}"
+        status, answer = self.web.ask(path, "POST", config.encode(), "text/plain")
+        assert status == 200, answer
+
+    def start_worker(self) -> None:
+        """Start the worker again, after it was killed."""
+        self.worker = Worker(self.settings, self.log)
+        self.worker.wait_until_ready()
+
+
+def site_settings(bootstrap_servers: str, registry_url: str, name: str, data: Path) -> Settings:
+    """Settings with topics and ports of the site's own."""
+    return Settings(
+        bootstrap_servers=bootstrap_servers,
+        registry_url=registry_url,
+        app_id=name,
+        topic_prefix=name,
+        partitions=4,
+        data_dir=data,
+        session_timeout_s=6,
+        web_port=free_port(),
+        page_port=free_port(),
+    )
+
+
+def chromium() -> str | None:
+    """Where a Chromium is; None if there is none."""
+    found = (shutil.which(name) for name in CHROMIUM)
+    return os.environ.get("THEWALL_CHROMIUM") or next(filter(None, found), None)
+
+
+def launch(playwright: Playwright, path: str) -> Browser:
+    """Start the browser."""
+    # Chromium's sandbox refuses to run as root.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return playwright.chromium.launch(executable_path=path, args=arguments)

@@ -1,0 +1,29 @@
+"""The page while a worker is killed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+from tests.browser.test_page import figure
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.browser.site import Site
+
+
+def test_the_page_answers_while_the_worker_is_dead_and_follows_it_back(page: Page, site: Site):
+    site.submit("killed", "29\n")
+    page.goto("/?wall=killed")
+    expect(figure(page, "Cost so far")).to_contain_text("370,500")
+    site.worker.kill()
+    status, _ = site.web.ask("/api/walls/killed/config", "POST", b"29\n29\n", "text/plain")
+    assert status == 202
+    expect(page.locator(".freshness")).to_contain_text("waiting")
+    expect(page.locator(".freshness")).to_contain_text("as of")
+    expect(figure(page, "Cost so far")).to_contain_text("370,500")
+    site.start_worker()
+    expect(figure(page, "Cost so far")).to_contain_text("741,000", timeout=60_000)
+    expect(page.get_by_text("Complete")).to_be_visible()

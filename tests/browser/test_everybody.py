@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,7 +55,7 @@ def test_the_page_moves_in_steps_for_who_wants_no_motion(browser: Browser, site:
     page.goto("/?wall=default")
     expect(figure(page, "Day")).to_contain_text("13 of 13")
     page.get_by_role("button", name="Play").click()
-    expect(figure(page, "Day")).to_contain_text("2 of 13")
+    expect(figure(page, "Day")).to_contain_text(re.compile(r"Day\d of 13"))
     assert page.evaluate("document.getAnimations().length") == 0
     context.close()
 

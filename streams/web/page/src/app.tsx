@@ -1,8 +1,9 @@
 /** The page from top to bottom. */
 
-import { picture, timeline, wall, wallId, walls } from "./data";
+import { awaited, picture, timeline, wall, wallId, walls } from "./data";
 import { Figures } from "./Figures";
 import { Header } from "./Header";
+import { pipeline } from "./live";
 import { Explain } from "./panels/Explain";
 import { Proof } from "./panels/Proof";
 import { Tabs } from "./panels/Tabs";
@@ -37,6 +38,7 @@ export function App() {
 function Wall() {
   const problems = [wall, picture, timeline].map((known) => known.state.value.problem);
   const problem = problems.find((one) => one !== null) ?? null;
+  if (awaited.value === wallId.value) return <Awaited />;
   return (
     <section class="wall" aria-label="The build">
       <Trouble problem={problem} />
@@ -50,6 +52,20 @@ function Wall() {
           <WhatIf />
         </>
       )}
+    </section>
+  );
+}
+
+function Awaited() {
+  const workers = pipeline.value?.members.length ?? 0;
+  return (
+    <section class="wall nothing" aria-label="The build">
+      <h2>{awaited.value} is submitted</h2>
+      <Empty>
+        {workers > 0
+          ? "It is shown as soon as a worker has taken it up."
+          : "Its events are safe on their topics, and wait: no worker runs just now."}
+      </Empty>
     </section>
   );
 }

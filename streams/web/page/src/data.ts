@@ -21,6 +21,9 @@ export const wallId = computed(() => {
   return (known.find(({ wall }) => wall === DEFAULT_WALL) ?? known[0])?.wall ?? "";
 });
 
+/** A wall that was submitted here and that no worker has taken up yet: there is nothing to ask. */
+export const awaited = signal("");
+
 /** Last day of the build; 0 if nothing is known or there is nothing to build. */
 export const lastDay = computed(() =>
   Math.max(picture.value?.days ?? 0, timeline.value?.lastDay ?? 0),

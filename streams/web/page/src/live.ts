@@ -3,7 +3,16 @@
 import { effect, signal } from "@preact/signals";
 import type { Schemas } from "./api/client";
 import { addressOf } from "./api/client";
-import { loadPicture, loadTimeline, loadWall, loadWalls, wall, wallId } from "./data";
+import {
+  awaited,
+  loadPicture,
+  loadTimeline,
+  loadWall,
+  loadWalls,
+  wall,
+  wallId,
+  walls,
+} from "./data";
 import { place } from "./place";
 
 export interface Age {
@@ -100,8 +109,15 @@ function open(id: string, topics: string): () => void {
   };
 }
 
-function refresh(): void {
-  loadWalls();
+async function refresh(): Promise<void> {
+  const id = wallId.peek();
+  if (id !== awaited.peek()) loadWall();
+  await loadWalls();
+  if (id === awaited.peek() && walls.value?.some((known) => known.wall === id)) arrived();
+}
+
+function arrived(): void {
+  awaited.value = "";
   loadWall();
 }
 
@@ -112,6 +128,10 @@ let pictureOf: string | null = null;
 
 function onRows({ wall: id, summary, profiles, withdrawn, picture }: Told["rows"]): void {
   if (id !== wallId.peek()) return;
+  if (id === awaited.peek()) {
+    if (summary) arrived();
+    return;
+  }
   const known = wall.state.peek().value;
   if (!summary || !known) {
     refresh();

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { type Problem, type Schemas, TOKEN, write } from "../api/client";
-import { wallId } from "../data";
+import { awaited, wallId, walls } from "../data";
 import { count } from "../format";
 import { asProblem, Trouble } from "../parts/Trouble";
 import { go } from "../place";
@@ -39,7 +39,9 @@ export function Submit() {
     problem.value = null;
     try {
       sent.value = await submit();
-      go({ wall: wall.value.trim(), day: null, profile: null, crew: "", crews: null });
+      const id = wall.value.trim();
+      if (!walls.value?.some((known) => known.wall === id)) awaited.value = id;
+      go({ wall: id, day: null, profile: null, crew: "", crews: null });
     } catch (error) {
       problem.value = asProblem(error);
     }

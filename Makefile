@@ -80,10 +80,11 @@ fix: install ## Fix what ruff can fix, and format
 	$(BIN)/ruff format .
 
 unit: install ## Run the unit and stage tests: no Kafka
+	$(NPM) run --silent test
 	$(BIN)/pytest tests/unit tests/stages
 
 integration: install ## Run the tests on a real Kafka and a real registry: JOBS=n at once
-	$(BIN)/pytest $(SIDE_BY_SIDE) tests/chaos tests/integration
+	$(BIN)/pytest $(SIDE_BY_SIDE) tests/chaos tests/integration tests/browser
 
 test: check ## Run every check and every test: JOBS=n at once
 	$(NPM) run --silent test

@@ -12,7 +12,6 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from streams.devstack import Stack
 from tests.browser.site import Site, chromium, launch, site_settings
 from tests.harness.processes import running_worker
 from tests.harness.walls import EXERCISE_CONFIG
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+    from tests.harness.clusters import Cluster
 
 expect.set_options(timeout=20_000)
 
@@ -35,16 +36,8 @@ def chromium_path() -> str:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("stack"))
-    stack.up()
-    yield stack
-    stack.down()
-
-
-@pytest.fixture(scope="session")
 def site(
-    chromium_path: str, stack: Stack, tmp_path_factory: pytest.TempPathFactory
+    chromium_path: str, stack: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """A worker, the web process, and the exercise's wall."""
     directory = tmp_path_factory.mktemp("site")

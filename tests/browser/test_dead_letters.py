@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from confluent_kafka import Producer
 from playwright.sync_api import expect
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.browser.site import Site
+
+# One site for all of them, and so one process.
+pytestmark = pytest.mark.xdist_group("browser")
 
 SCRIPT = "<img src=x onerror='window.pwned=1'>"
 

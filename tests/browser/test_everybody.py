@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from tests.browser.site import Site
 
+# One site for all of them, and so one process.
+pytestmark = pytest.mark.xdist_group("browser")
+
 PLACES = (
     "/?tab=profiles&day=3",
     "/?tab=events",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_page import figure
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.browser.site import Site
+
+# One site for all of them, and so one process.
+pytestmark = pytest.mark.xdist_group("browser")
 
 
 def test_the_page_answers_while_the_worker_is_dead_and_follows_it_back(page: Page, site: Site):

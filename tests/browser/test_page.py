@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.harness.walls import EXERCISE_CONFIG
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
     from tests.browser.site import Site
+
+# One site for all of them, and so one process.
+pytestmark = pytest.mark.xdist_group("browser")
 
 
 def figure(page: Page, name: str) -> Locator:

@@ -79,7 +79,7 @@ export async function timelineOf(
   signal: AbortSignal,
 ): Promise<Timeline> {
   const asked = { path: { wall: id }, query: { crews } };
-  const answer = await get("/api/walls/{wall}/timeline", asked as never, signal);
+  const answer = await get("/api/walls/{wall}/timeline", asked, signal);
   return new Timeline((answer as Schemas["Timeline"]).runs);
 }
 

@@ -2,9 +2,10 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { type Problem, type Schemas, TOKEN, write } from "../api/client";
+import { get, type Problem, type Schemas, TOKEN, write } from "../api/client";
 import { awaited, wallId, walls } from "../data";
 import { count } from "../format";
+import { Loadable } from "../load";
 import { asProblem, Trouble } from "../parts/Trouble";
 import { go } from "../place";
 import {
@@ -22,14 +23,19 @@ import {
   wall,
 } from "./draft";
 
-const MODES = ["crew-per-section", "crew-pool", "crew-per-profile"];
-const MATERIALS = ["ice", "packed-snow"];
+/** What there is to choose from: another mode or material is another one here, too. */
+const rules = new Loadable<Schemas["Rules"]>();
 
 export function Submit() {
   const sent = useSignal<Schemas["WallAccepted"] | null>(null);
   const problem = useSignal<Problem | null>(null);
   const sending = useSignal(false);
+  const modes = rules.value?.modes.map(({ mode }) => mode) ?? [];
+  const materials = rules.value?.materials.map((one) => one.material) ?? [material.value];
   useEffect(checkAsTyped, []);
+  useEffect(() => {
+    rules.load((signal) => get("/api/rules", {}, signal));
+  }, []);
   useEffect(() => {
     wall.value ||= wallId.value || "default";
   }, [wallId.value]);
@@ -52,9 +58,9 @@ export function Submit() {
     <form class="submit" onSubmit={onSubmit} autocomplete="off">
       <div class="settings">
         <Field label="Wall" value={wall} required />
-        <Choice label="Mode" value={mode} options={["", ...MODES]} none="as the crews say" />
+        <Choice label="Mode" value={mode} options={["", ...modes]} none="as the crews say" />
         <Field label="Crews" value={crews} inputMode="numeric" placeholder="one per section" />
-        <Choice label="Material" value={material} options={MATERIALS} />
+        <Choice label="Material" value={material} options={materials} />
       </div>
       <Editor />
       <Verdict />

@@ -26,6 +26,7 @@ from streams.web import (
     problems,
     proof,
     reference,
+    rules,
     sections,
     stream,
     timeline,
@@ -56,7 +57,7 @@ BROKEN = 70
 
 GROUPS = (
     exercise, walls, writes, pictures, timeline, sections, crews, explain, events, proof, compare,
-    stream, dead_letters, topics, way, pipeline, health,
+    stream, dead_letters, topics, way, pipeline, rules, health,
 )  # fmt: skip
 
 DESCRIPTION = """\

@@ -570,6 +570,30 @@ class Proof(Model):
     differences: list[str] = Field(description="What differs, the first few")
 
 
+class ModeRule(Model):
+    """A simulation mode."""
+
+    mode: str = Field(description="Its name in settings")
+    needs_crews: bool = Field(description="Whether it has a pool of so many crews")
+
+
+class MaterialRule(Model):
+    """A building material."""
+
+    material: str = Field(description="Its name in settings")
+    yd3_per_ft: int = Field(description="What one foot of a section takes, in cubic yards")
+    gd_per_yd3: int = Field(description="What one cubic yard costs, in gold dragons")
+
+
+class Rules(Model):
+    """What walls are built by: modes and materials that this code knows, and the exercise's."""
+
+    full_height_ft: int = Field(description="Height of a finished section, in feet")
+    feet_per_day: int = Field(description="What a crew adds to a section in a day, in feet")
+    modes: list[ModeRule]
+    materials: list[MaterialRule]
+
+
 class Health(Model):
     """The process answers."""
 

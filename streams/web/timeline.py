@@ -5,24 +5,26 @@ from __future__ import annotations
 import io
 import json
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol
 
 from arro3.core import Array, DataType, Table
 from arro3.io import write_parquet
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from domain.rules import FEET_PER_DAY
+from domain.materials import material_named
+from domain.rules import FEET_PER_DAY, MAX_CREWS
+from domain.what_if import with_crews
 from streams.views.answers import NotThere
 from streams.web.caching import unchanged
 from streams.web.models import DayRow, Run, Timeline, WallId
-from streams.web.problems import documented
-from streams.web.state import Here
+from streams.web.problems import Refusal, documented
+from streams.web.state import Here, Web
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from streams.contract.records import ProfileTotals
+    from streams.web.replica import WallRows
 
 router = APIRouter(prefix="/api/walls", tags=["walls"])
 
@@ -30,7 +32,36 @@ COLUMNS = tuple(DayRow.model_fields)
 ROWS_AT_A_TIME = 4096
 
 
-def runs_of(totals: Iterable[ProfileTotals]) -> list[Run]:
+class Usage(Protocol):
+    """What a profile uses: how many of its sections are at work, and what each foot takes."""
+
+    @property
+    def step_days(self) -> Sequence[int]:
+        """Days on which the number of sections at work changes."""
+
+    @property
+    def steps(self) -> Sequence[int]:
+        """The changes on those days."""
+
+    @property
+    def yd3_per_ft(self) -> int:
+        """Material that a foot takes, in cubic yards."""
+
+    @property
+    def gd_per_ft(self) -> int:
+        """Cost of a foot, in gold dragons."""
+
+
+class Supposed(NamedTuple):
+    """What a wall would use."""
+
+    step_days: Sequence[int]
+    steps: Sequence[int]
+    yd3_per_ft: int
+    gd_per_ft: int
+
+
+def runs_of(totals: Iterable[Usage]) -> list[Run]:
     """The runs of equal days of profiles together, in order; days without work are left out."""
     changes: dict[int, list[int]] = {}
     for record in totals:
@@ -117,6 +148,10 @@ async def timeline(
     request: Request,
     response: Response,
     profile: Annotated[int | None, Query(ge=1, description="Of this profile alone")] = None,
+    crews: Annotated[
+        int | None,
+        Query(ge=1, le=MAX_CREWS, description="As a pool of so many crews would build the wall"),
+    ] = None,
     first: Annotated[int, Query(alias="from", ge=1, description="From this day")] = 1,
     last: Annotated[int, Query(alias="to", ge=1, description="To this day")] = 10**9,
     kind: Annotated[
@@ -128,13 +163,22 @@ async def timeline(
         ),
     ] = "json",
 ) -> Response:
-    """What was used day by day, as published: ice, cost, and both by the end of the day."""
+    """What was used day by day, as published: ice, cost, and both by the end of the day.
+
+    With `crews` it is computed for a pool of so many, from the wall as last accepted.
+    """
     rows = web.wall(wall)
-    totals = rows.live_totals
-    if profile is not None:
-        totals = [record for record in totals if record.profile == profile]
+    totals: Sequence[Usage]
+    if crews is not None:
+        if profile is not None:
+            raise Refusal(400, "crews: a pool builds the whole wall: leave out the profile")
+        totals = [await _supposed(web, rows, crews)]
+    elif profile is not None:
+        totals = [record for record in rows.live_totals if record.profile == profile]
         if not totals:
             raise NotThere(f"wall {wall} has no profile {profile}")
+    else:
+        totals = rows.live_totals
     if (seen := unchanged(request, response, rows.tag)) is not None:
         return seen
     runs = _within(runs_of(totals), first, last)
@@ -150,12 +194,19 @@ async def timeline(
     answer = Timeline(
         wall=wall,
         profile=profile,
-        crews=None,
+        crews=crews,
         version=rows.version,
-        days=max((record.days for record in totals), default=0),
+        days=max((record.step_days[-1] - 1 for record in totals if record.step_days), default=0),
         runs=runs,
     )
     return Response(answer.model_dump_json(), media_type="application/json", headers=headers)
+
+
+async def _supposed(web: Web, rows: WallRows, crews: int) -> Supposed:
+    used = material_named(rows.settings.material)
+    found = await web.compute(with_crews, rows.heights, used.name, crews)
+    days, changes = zip(*found.curve.steps, strict=True) if found.curve.steps else ((), ())
+    return Supposed(days, changes, used.yd3_per_ft, used.yd3_per_ft * used.gd_per_yd3)
 
 
 def _csv(rows: Iterator[tuple[int, ...]]) -> Iterator[str]:

@@ -18,7 +18,7 @@ const tasks = computed(() => {
 });
 const log = new Loadable<Schemas["CrewLog"]>();
 
-function load(after = 0): void {
+function load(after = ""): void {
   const path = { wall: wallId.peek() };
   const before = after ? crews.state.peek().value : null;
   crews.load(async (signal) => {
@@ -78,7 +78,7 @@ export function Crews() {
             </table>
           </div>
           {known.next !== null && (
-            <button type="button" onClick={() => load(Number(known.next))}>
+            <button type="button" onClick={() => load(known.next ?? "")}>
               More crews
             </button>
           )}

@@ -24,8 +24,8 @@ LOCK := $(UV) pip compile --quiet pyproject.toml --generate-hashes --universal -
 JOBS ?= 3
 SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup
 
-.PHONY: help install demo stop check fix unit integration test browser chaos battery bench bench-quick lock \
-	clean
+.PHONY: help install demo stop check fix unit integration test browser screenshots chaos battery \
+	bench bench-quick lock clean
 
 help: ## Show what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -93,6 +93,9 @@ test: check ## Run every check and every test: JOBS=n at once
 browser: ## Install Debian's Chromium, which the browser tests need (as root)
 	apt-get update -qq
 	apt-get install -y -qq chromium-headless-shell || apt-get install -y -qq chromium
+
+screenshots: install ## Take the pictures of docs/ anew, and measure how smoothly the page slides
+	$(BIN)/python -m tests.browser.screenshots
 
 chaos: install ## Kill, stop and starve everything under load: SEED=n FAULTS=n STORE=rocksdb
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --faults $(or $(FAULTS),20) \

@@ -74,7 +74,7 @@ def refusals() -> set[int]:
 def page(browser: Browser, site: Site, refusals: set[int]) -> Iterator[Page]:
     """A page of its own; an error on its console, or a request that fails, fails the test."""
     context = browser.new_context(
-        base_url=site.web.url, viewport={"width": 1280, "height": 900}, color_scheme="dark"
+        base_url=site.url, viewport={"width": 1280, "height": 900}, color_scheme="dark"
     )
     page = context.new_page()
     troubles = watch(page, refusals)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Playwright
 
-    from tests.harness.web import Web
+    from tests.harness.web import WebProcess
 
 CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
@@ -27,14 +27,18 @@ class Site:
 
     settings: Settings
     worker: Worker
-    web: Web
+    web: WebProcess
     log: Path
+
+    @property
+    def url(self) -> str:
+        """Address of the page."""
+        return f"http://127.0.0.1:{self.web.port}"
 
     def submit(self, wall: str, config: str, query: str = "") -> None:
         """Submit a wall, and wait until it is built."""
-        path = f"/api/walls/{wall}/config?wait=30{query}"
-        status, answer = self.web.ask(path, "POST", config.encode(), "text/plain")
-        assert status == 200, answer
+        answer = self.web.config(wall, config, f"?wait=30{query}")
+        assert answer.status == 200, answer.body
 
     def start_worker(self) -> None:
         """Start the worker again, after it was killed."""
@@ -43,7 +47,7 @@ class Site:
 
 
 def site_settings(bootstrap_servers: str, registry_url: str, name: str, data: Path) -> Settings:
-    """Settings with topics and ports of the site's own."""
+    """Settings with topics and a port of the site's own."""
     return Settings(
         bootstrap_servers=bootstrap_servers,
         registry_url=registry_url,
@@ -53,7 +57,6 @@ def site_settings(bootstrap_servers: str, registry_url: str, name: str, data: Pa
         data_dir=data,
         session_timeout_s=6,
         web_port=free_port(),
-        page_port=free_port(),
     )
 
 

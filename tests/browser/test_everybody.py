@@ -53,7 +53,7 @@ def test_nothing_runs_over_a_phones_edge(page: Page, place: str):
 
 
 def test_the_page_moves_in_steps_for_who_wants_no_motion(browser: Browser, site: Site):
-    context = browser.new_context(base_url=site.web.url, reduced_motion="reduce")
+    context = browser.new_context(base_url=site.url, reduced_motion="reduce")
     page = context.new_page()
     page.goto("/?wall=default")
     expect(figure(page, "Day")).to_contain_text("13 of 13")

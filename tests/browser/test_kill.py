@@ -23,8 +23,7 @@ def test_the_page_answers_while_the_worker_is_dead_and_follows_it_back(page: Pag
     page.goto("/?wall=killed")
     expect(figure(page, "Cost so far")).to_contain_text("370,500")
     site.worker.kill()
-    status, _ = site.web.ask("/api/walls/killed/config", "POST", b"29\n29\n", "text/plain")
-    assert status == 202
+    assert site.web.config("killed", "29\n29\n").status == 202
     expect(page.locator(".freshness")).to_contain_text("waiting")
     expect(page.locator(".freshness")).to_contain_text("as of")
     expect(figure(page, "Cost so far")).to_contain_text("370,500")

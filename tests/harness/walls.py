@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from domain.planning import plan_wall
 
 if TYPE_CHECKING:
+    from random import Random
+
     from domain.plan import Task
     from domain.settings import WallSettings
 
@@ -26,3 +28,15 @@ def tasks_of(settings: WallSettings, wall: dict[int, bytes]) -> list[Task]:
     """The tasks of all profiles, in order."""
     plans = plan_wall(settings, wall).profiles
     return [task for number in sorted(plans) for task in plans[number].tasks]
+
+
+def large_wall(random: Random, profiles: int, sections: int) -> str:
+    """A config of many sections, whose heights rise and fall as hills do."""
+    lines = []
+    for _ in range(profiles):
+        height, heights = random.randrange(4, 22), []
+        for _ in range(sections):
+            height = min(30, max(0, height + random.choice((-2, -1, -1, 0, 0, 1, 1, 2))))
+            heights.append(str(height))
+        lines.append(" ".join(heights))
+    return "\n".join(lines) + "\n"

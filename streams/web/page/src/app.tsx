@@ -89,9 +89,9 @@ function Opened() {
     case "walls":
       return <Walls />;
     case "explain":
-      return <Explain />;
+      return wallId.value && <Explain />;
     case "proof":
-      return <Proof />;
+      return wallId.value && <Proof />;
     case "way":
       return <Way at={at} />;
     case "topic":

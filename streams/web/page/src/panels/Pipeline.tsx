@@ -29,12 +29,14 @@ export function Pipeline() {
           {shown.members.length === 0 && (
             <Empty>No worker runs. What is submitted waits on its topic: `thewall worker`.</Empty>
           )}
-          <div class="scroll">
-            <Topology shown={shown} />
-          </div>
+          <Topology shown={shown} />
           <div class="halves">
-            <Edges edges={shown.edges} />
-            <Members members={shown.members} />
+            <div class="scroll">
+              <Edges edges={shown.edges} />
+            </div>
+            <div class="scroll">
+              <Members members={shown.members} />
+            </div>
           </div>
         </>
       )}

@@ -158,7 +158,7 @@ function Verdict() {
                 {column != null && `, column ${column}`}
               </button>
             ) : (
-              <code>{where}</code>
+              <strong>{where?.split(".").at(-1)}</strong>
             )}{" "}
             {detail}
           </li>

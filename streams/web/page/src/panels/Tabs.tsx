@@ -1,6 +1,8 @@
 /** What is below the picture, one at a time. */
 
 import type { ComponentType } from "preact";
+import { wallId } from "../data";
+import { Empty } from "../parts/Trouble";
 import { go, place, type Tab } from "../place";
 import { Crews } from "./Crews";
 import { DeadLetters } from "./DeadLetters";
@@ -9,6 +11,9 @@ import { Events } from "./Events";
 import { Pipeline } from "./Pipeline";
 import { Profiles } from "./Profiles";
 import { Submit } from "./Submit";
+
+/** Those of a wall have nothing to show without one. */
+const OF_A_WALL: ReadonlySet<Tab> = new Set(["profiles", "events", "crews"]);
 
 const PANELS: { tab: Tab; title: string; Panel: ComponentType }[] = [
   { tab: "profiles", title: "Profiles", Panel: Profiles },
@@ -49,7 +54,11 @@ export function Tabs() {
         ))}
       </div>
       <div role="tabpanel" id="panel" aria-labelledby={`tab-${shown.tab}`} tabIndex={-1}>
-        <shown.Panel />
+        {wallId.value || !OF_A_WALL.has(shown.tab) ? (
+          <shown.Panel />
+        ) : (
+          <Empty>There is nothing to show before there is a wall.</Empty>
+        )}
       </div>
     </section>
   );

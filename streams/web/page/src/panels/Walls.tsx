@@ -9,11 +9,15 @@ import { Empty, Shown } from "../parts/Trouble";
 import { goToWall } from "../place";
 
 const MOST = 100;
+const EVERY_MS = 2000;
 
 export function Walls() {
   const sought = useSignal("");
   useEffect(() => {
     loadWalls();
+    // The stream tells of the wall that is shown alone.
+    const timer = window.setInterval(loadWalls, EVERY_MS);
+    return () => window.clearInterval(timer);
   }, []);
   return (
     <Dialog title="Walls">

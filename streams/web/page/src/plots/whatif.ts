@@ -1,6 +1,6 @@
 /** The build with another number of crews, beside the one that is. */
 
-import { effect } from "@preact/signals";
+import { computed, effect } from "@preact/signals";
 import { getLines, Problem, type Schemas } from "../api/client";
 import { timelineOf, wall, wallId } from "../data";
 import { Loadable } from "../load";
@@ -9,13 +9,20 @@ import type { Timeline } from "../timeline";
 
 export const ghost = new Loadable<Timeline>();
 
-/** Keep the ghost beside the wall that is shown; what was found is of another wall, or a plan before. */
+// Apart from what else changes: the same question is not asked twice.
+const chosen = computed(() => place.value.crews);
+const version = computed(() => wall.value?.version);
+
+/** Keep the ghost beside the plan that is shown, and forget what was found for another one. */
 export function followGhost(): void {
   effect(() => {
-    const { crews } = place.value;
-    const id = wallId.value;
-    void wall.value?.version;
+    void [wallId.value, version.value];
     search.clear();
+  });
+  effect(() => {
+    const crews = chosen.value;
+    const id = wallId.value;
+    if (version.value === undefined) return;
     if (crews === null || !id) ghost.clear();
     else ghost.load((signal) => timelineOf(id, crews, signal));
   });

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from domain.account import account_of
 from domain.settings import settings_for
 from domain.wall import Wall
+from domain.what_if import with_crews
 from streams.contract.records import ProfileTotals
 from streams.web import timeline
+from tests.harness.walls import EXERCISE
 
 walls = st.dictionaries(
     st.integers(1, 9), st.lists(st.integers(0, 30), min_size=1, max_size=8).map(bytes), min_size=1
@@ -82,3 +84,11 @@ def test_every_format_has_the_same_rows(profiles):
     table = read_parquet(io.BytesIO(timeline._parquet(iter(rows), {}).body)).read_all()
     assert tuple(table.column_names) == timeline.COLUMNS
     assert list(zip(*(c.to_pylist() for c in table.columns), strict=True)) == rows
+
+
+def test_what_a_pool_would_use_is_in_runs_as_what_is_used():
+    found = with_crews(EXERCISE, "ice", 4)
+    days, steps = zip(*found.curve.steps, strict=True)
+    runs = timeline.runs_of([timeline.Supposed(days, steps, 195, 195 * 1_900)])
+    assert (runs[0].sections_at_work, runs[0].ice) == (4, 780)
+    assert (runs[-1].last_day, runs[-1].cumulative_cost) == (26, 32_233_500)

@@ -24,8 +24,8 @@ LOCK := $(UV) pip compile --quiet pyproject.toml --generate-hashes --universal -
 JOBS ?= 3
 SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup
 
-.PHONY: help install demo stop check fix unit integration test browser screenshots chaos battery \
-	bench bench-quick lock clean
+.PHONY: help install demo stop check fix unit integration test coverage pythons browser screenshots \
+	chaos battery bench bench-quick lock clean
 
 help: ## Show what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -88,7 +88,21 @@ integration: install ## Run the tests on a real Kafka and a real registry: JOBS=
 
 test: check ## Run every check and every test: JOBS=n at once
 	$(NPM) run --silent test
-	$(BIN)/pytest $(SIDE_BY_SIDE)
+	@rm -rf .coverage
+	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) tests/unit tests/stages
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --include='domain/*' --skip-covered --fail-under=97
+	$(BIN)/coverage report --include='streams/agents/*' --skip-covered --fail-under=90
+	$(BIN)/pytest $(SIDE_BY_SIDE) --ignore=tests/unit --ignore=tests/stages
+
+coverage: install ## Show what all tests reach together, worker processes included
+	@rm -rf .coverage
+	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --skip-covered --skip-empty
+
+pythons: install ## Run the unit and stage tests on the newer Pythons of this machine
+	.ci/pythons
 
 browser: ## Install Debian's Chromium, which the browser tests need (as root)
 	apt-get update -qq
@@ -119,5 +133,5 @@ lock: $(UV) ## Resolve the lock files after a change of pyproject.toml; ARGS=--u
 	$(LOCK) --group build -c requirements.lock -o requirements-run.lock
 
 clean: ## Remove what install and the tests leave here
-	rm -rf .venv .report .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info \
+	rm -rf .venv .report .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info \
 		$(PAGE)/node_modules streams/web/static

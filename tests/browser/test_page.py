@@ -51,6 +51,7 @@ def test_rows_come_without_asking_when_somebody_else_submits(page: Page, site: S
 
 def test_the_slider_shows_each_day_and_the_address_keeps_it(page: Page):
     page.goto("/?wall=default")
+    expect(figure(page, "Day")).to_contain_text("of 13")
     slider(page).focus()
     page.keyboard.press("Home")
     expect(figure(page, "Day")).to_contain_text("0 of 13")

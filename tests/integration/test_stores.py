@@ -86,7 +86,9 @@ def test_tables_that_were_wiped_are_built_anew_and_not_from_what_is_on_disk(
 
 def test_two_workers_do_not_share_a_directory(on_disk, tmp_path):
     with running_worker(on_disk, tmp_path / "worker.log"):
-        second = run_thewall(on_disk, "worker", "--processes", "1", "--no-web")
+        # The same port on another address is free, and would be the same directory.
+        beside = on_disk.model_copy(update={"web_host": "127.0.0.2"})
+        second = run_thewall(beside, "worker", "--processes", "1", "--no-web")
         assert second.returncode == 1
         assert second.stderr.strip().endswith(
             "is in use by another worker; give each worker its own THEWALL_WEB_PORT or "

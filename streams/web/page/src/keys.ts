@@ -18,7 +18,8 @@ export function listenToKeys(): void {
       // On a button, space is that button's.
       " ": at.matches("button, a, summary, [role=button]") ? undefined : togglePlay,
     }[event.key];
-    if (!act || !picture.value) return;
+    // A wall can be looked for before there is any to show.
+    if (!act || !(picture.value || event.key === "/")) return;
     event.preventDefault();
     act();
   });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,7 +20,7 @@ from streams.batching.watchdog import Watchdog
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-    from faust.types import ServiceT, StreamT
+    from faust.types import TP, ServiceT, StreamT
 
     from streams.batching.crash_journal import CrashJournal
     from streams.batching.producer import BatchProducer
@@ -90,12 +91,23 @@ class BatchApp(faust.App):
         """The offset of a partition from which on nothing is read, nor ever committed."""
         self._watchdog: Watchdog | None = None
         self._sources: list[str] = []
+        # How often messages were acknowledged that came of a partition.
+        self._progress: Counter[tuple[str, int]] = Counter()
 
     def watch(self, bootstrap_servers: str, timeout_s: float) -> None:
         """End the process if it has lag and makes no progress for so long, in seconds."""
         self._watchdog = Watchdog(
-            bootstrap_servers, self.conf.id, self._assigned, self._recovered, timeout_s
+            bootstrap_servers,
+            self.conf.id,
+            self._assigned,
+            self._recovered,
+            timeout_s,
+            progress=self._progress,
         )
+
+    def count_progress(self, partition: TP) -> None:
+        """Note that messages which came of a partition are acknowledged."""
+        self._progress[partition.topic, partition.partition] += 1
 
     def _assigned(self) -> list[tuple[str, int]]:
         assigned = [

@@ -65,7 +65,7 @@ class Batch(RecordBatch):
         phases = (outcome.messages, outcome.announcements, *changelogs)
         self._written = written
         self._batches.app.on_batch(self, self._batches.name, time.perf_counter() - self._begun)
-        await self._batches.enqueue(phases, self._acknowledge, self._message.generation_id)
+        await self._batches.enqueue(phases, self._acknowledge, self._message)
 
     def _acknowledge(self) -> None:
         for rows in self._written:
@@ -124,7 +124,7 @@ class BatchStream:
         if make is None:
             raise UnreadableBatch(f"{fetched.topic}: {unreadable[0].reason}")
         letters = Messages(*(make(fetched, record, record.reason) for record in unreadable))
-        await self.enqueue([letters], lambda: None, message.generation_id)
+        await self.enqueue([letters], lambda: None, message)
         return [r for r in fetched.records if not isinstance(r, UnreadableRecord)]
 
     def _cut(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
@@ -143,14 +143,19 @@ class BatchStream:
         yield records[start:]
 
     async def enqueue(
-        self, phases: Sequence[Messages], acknowledge: Callable[[], None], generation: int | None
+        self, phases: Sequence[Messages], acknowledge: Callable[[], None], message: Event
     ) -> None:
         """Send at once, acknowledge after the batches before, and wait while much is ahead.
 
-        Nothing is sent any more once the partitions of that generation may be another worker's.
+        Nothing is sent any more once the message's partition may be another worker's.
         """
+        app, partition, generation = self.app, message.tp, message.generation_id
         before = self._in_flight[-1][0] if self._in_flight else None
-        sending = self.app.output.send(*phases, may_send=lambda: self.app.lease.check(generation))
+        sending = app.output.send(
+            *phases,
+            may_send=lambda: app.lease.check(generation),
+            on_progress=lambda: app.count_progress(partition),
+        )
         task = asyncio.create_task(self._finish(sending, before, acknowledge))
         messages = sum(map(len, phases))
         self._in_flight.append((task, messages))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from faust.types import TP
+
     from streams.batching.lease import Lease
     from streams.batching.producer import BatchProducer
     from streams.batching.records import DeadLetter, Outcome, Record, RecordBatch
@@ -43,3 +45,6 @@ class Host(Protocol):
 
     def checkpoint(self) -> Callable[[int], None]:
         """What to call once an offset is committed, with the generation that it shows current."""
+
+    def count_progress(self, partition: TP) -> None:
+        """Note that messages which came of a partition are acknowledged."""

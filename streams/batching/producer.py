@@ -33,6 +33,12 @@ FLUSH_TIMEOUT_S = 60.0
 # way: a round of small messages to many partitions waits for them in turn.
 PRODUCERS = 3
 PULSE_S = 0.1
+# Bytes that are in flight at a time: keys and values, as they are handed over. How many adapts to
+# how soon they are acknowledged, so that a throttled broker slows a worker down and ends none: a
+# message's time is up when it was in flight for too long, not when it waited for its turn here.
+FIRST_WINDOW, LEAST_WINDOW, LARGEST_WINDOW = 512 * 1024, 32 * 1024, 4 * 1024 * 1024
+# Acknowledged sooner, a window grows; later, it shrinks.
+SOON_S, LATE_S = 0.5, 2.0
 
 
 class LostMessage(RuntimeError):
@@ -47,11 +53,13 @@ class _Delivery:
         phases: Sequence[Messages],
         done: asyncio.Future[None],
         may_send: Callable[[], None],
+        on_progress: Callable[[], None],
     ) -> None:
         # Empty ones too: a delivery must not overtake, phase by phase, one that came before it.
         self.phases = deque(phases)
         self.done = done
         self.may_send = may_send
+        self.on_progress = on_progress
 
 
 class BatchProducer(Service):
@@ -98,6 +106,8 @@ class BatchProducer(Service):
         self._producer_of: dict[str, Producer] = {}
         # Of the deliveries in the round that is being sent.
         self._fences: list[Callable[[], None]] = []
+        self._progress: list[Callable[[], None]] = []
+        self._window = FIRST_WINDOW
         self._longest_sleep_s = max_suspension_s
         self._awake_at = seconds_since_boot()
 
@@ -128,7 +138,12 @@ class BatchProducer(Service):
         if slept > self._longest_sleep_s:
             crash("woke up too late", LostMessage(f"stopped for {slept:.1f} s"))
 
-    async def send(self, *phases: Messages, may_send: Callable[[], None] = lambda: None) -> None:
+    async def send(
+        self,
+        *phases: Messages,
+        may_send: Callable[[], None] = lambda: None,
+        on_progress: Callable[[], None] = lambda: None,
+    ) -> None:
         """Send messages and wait until the broker has acknowledged them.
 
         Args:
@@ -136,11 +151,14 @@ class BatchProducer(Service):
                 are served in order: no phase of a call overtakes the same phase of one before.
             may_send: Asked before each phase, and while it is being sent, from any thread; if it
                 raises, nothing more is sent.
+            on_progress: Called whenever messages are acknowledged, from any thread.
 
         Raises:
             LostMessage: The broker refused a message or did not take it in time.
         """
-        delivery = _Delivery(phases, asyncio.get_running_loop().create_future(), may_send)
+        delivery = _Delivery(
+            phases, asyncio.get_running_loop().create_future(), may_send, on_progress
+        )
         if not any(phases):
             return
         self._waiting.append(delivery)
@@ -156,6 +174,7 @@ class BatchProducer(Service):
                 continue
             in_round = list(self._waiting)
             self._fences = [delivery.may_send for delivery in in_round]
+            self._progress = [delivery.on_progress for delivery in in_round]
             columns = [column for d in in_round for column in d.phases.popleft().columns]
             try:
                 if columns:
@@ -178,8 +197,9 @@ class BatchProducer(Service):
         if not self._producers:
             raise LostMessage("the output has not started")
         failed = self._on_failure
+        in_flight = 0
+        self.check_may_send()
         for topic, keys, values, partition in columns:
-            self.check_may_send()
             producer = self._producer_for(topic)
             produce = producer.produce
             for key, value in zip(keys, values, strict=True):
@@ -189,11 +209,27 @@ class BatchProducer(Service):
                     self._produce_when_there_is_room(producer, topic, value, key, partition)
                 except Exception as error:
                     raise _not_sent(topic, error) from error
+                in_flight += len(value or b"") + len(key or b"")
+                if in_flight > self._window:
+                    self._await_acknowledgements()
+                    in_flight = 0
+                    self.check_may_send()
+        self._await_acknowledgements()
+
+    def _await_acknowledgements(self) -> None:
+        begun = time.monotonic()
         left = sum(producer.flush(FLUSH_TIMEOUT_S) for producer in self._producers)
         if self._failure is not None:
             raise LostMessage(f"the broker did not take a message: {self._failure.str()}")
         if left:
             raise LostMessage(f"{left} messages were not acknowledged in {FLUSH_TIMEOUT_S:.0f} s")
+        took = time.monotonic() - begun
+        if took < SOON_S:
+            self._window = min(2 * self._window, LARGEST_WINDOW)
+        elif took > LATE_S:
+            self._window = max(self._window // 2, LEAST_WINDOW)
+        for progressed in self._progress:
+            progressed()
 
     def _producer_for(self, topic: str) -> Producer:
         """The topic's producer, the same for good: that keeps its messages in order."""

@@ -38,6 +38,7 @@ class Watchdog:
         assigned: Callable[[], Iterable[Partition]],
         recovered: Callable[[], Any],
         timeout_s: float,
+        progress: Mapping[Partition, int] | None = None,
     ) -> None:
         """Prepare to watch.
 
@@ -47,16 +48,19 @@ class Watchdog:
             assigned: Says which partitions of source topics the worker has.
             recovered: Says how far the recovery of tables is: anything that changes with it.
             timeout_s: How long lag without progress is borne, in seconds.
+            progress: Per partition a number that grows whenever messages which came of it are
+                acknowledged: a batch that makes many is not committed for long.
         """
         self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 0}
         self._group = group
         self._assigned = assigned
         self._recovered = recovered
         self._timeout_s = timeout_s
+        self._progress = progress if progress is not None else {}
         self._stopped = Event()
         self._last_recovered: Any = None
-        # Per partition with lag: its committed offset, and since when it is that.
-        self._since: dict[Partition, tuple[int, float]] = {}
+        # Per partition with lag: its committed offset and progress, and since when they are that.
+        self._since: dict[Partition, tuple[tuple[int, int], float]] = {}
 
     def start(self) -> None:
         """Watch from now on."""
@@ -87,11 +91,12 @@ class Watchdog:
             self._last_recovered = recovered
             self._since.clear()
         if lagging is not None:
+            at = {p: (offset, self._progress.get(p, 0)) for p, offset in lagging.items()}
             self._since = {
                 partition: self._since[partition]
-                if self._since.get(partition, (None, 0.0))[0] == offset
-                else (offset, now)
-                for partition, offset in lagging.items()
+                if self._since.get(partition, (None, 0.0))[0] == reached
+                else (reached, now)
+                for partition, reached in at.items()
             }
         return [p for p, (_, since) in self._since.items() if now - since > self._timeout_s]
 

@@ -16,7 +16,7 @@ from streams.batching.rocks import ChangelogInfo, RocksDirectory, RocksRowStore
 from streams.batching.store import RowStore
 from streams.batching.table import Rows
 
-MESSAGE = SimpleNamespace(topic="in", partition=0, generation_id=1)
+MESSAGE = SimpleNamespace(topic="in", partition=0, generation_id=1, tp=("in", 0))
 OUTCOME = Outcome(
     Messages(Message("out", b"k", b"")), Messages(Message("announcements", b"k", b""))
 )
@@ -40,6 +40,7 @@ async def deliver(store, send_round, monkeypatch, happened):
     async with BatchProducer("none") as output:
         app = SimpleNamespace(
             lease=Mock(),
+            count_progress=Mock(),
             output=output,
             on_batch=lambda *_: None,
             consumer=SimpleNamespace(ack=lambda _: happened.append("acknowledged")),
@@ -82,6 +83,7 @@ async def test_rows_of_two_tables_reach_one_changelog_after_the_other(monkeypatc
     async with BatchProducer("none") as output:
         app = SimpleNamespace(
             lease=Mock(),
+            count_progress=Mock(),
             output=output,
             on_batch=lambda *_: None,
             consumer=SimpleNamespace(ack=lambda _: None),
@@ -116,7 +118,7 @@ async def test_batches_are_acknowledged_in_order(monkeypatch):
     output = SimpleNamespace(send=lambda name, **_: sent[name].wait())
     batches = BatchStream(SimpleNamespace(output=output), "ledger", None)
     for name in sent:
-        await batches.enqueue([name], lambda name=name: acknowledged.append(name), 1)
+        await batches.enqueue([name], lambda name=name: acknowledged.append(name), MESSAGE)
     sent["second"].set()
     await asyncio.sleep(0)
     assert acknowledged == []
@@ -134,8 +136,8 @@ async def test_backpressure_an_agent_waits_while_too_many_messages_are_in_flight
 
     batches = BatchStream(SimpleNamespace(output=SimpleNamespace(send=send)), "ledger", None)
     for _ in range(5):
-        await batches.enqueue(["m"], lambda: None, 1)
-    waiting = asyncio.create_task(batches.enqueue(["m"], lambda: None, 1))
+        await batches.enqueue(["m"], lambda: None, MESSAGE)
+    waiting = asyncio.create_task(batches.enqueue(["m"], lambda: None, MESSAGE))
     await asyncio.sleep(0)
     assert not waiting.done()
     broker.set()

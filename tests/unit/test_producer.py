@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
@@ -10,7 +12,7 @@ from confluent_kafka import KafkaError
 
 from streams.batching import BatchProducer, Message, Messages
 from streams.batching.lease import LostPartitions
-from streams.batching.producer import LostMessage
+from streams.batching.producer import FIRST_WINDOW, LostMessage
 
 
 async def test_no_phase_overtakes_the_same_phase_of_a_delivery_before(monkeypatch):
@@ -104,3 +106,31 @@ async def test_nothing_is_sent_once_the_partitions_may_be_another_workers(monkey
         with pytest.raises(SystemError):
             await output.send(*phases, may_send=may_send)
     assert happened == ["out"]
+
+
+def test_a_broker_that_takes_its_time_gets_less_at_a_time_and_never_more_than_a_window(monkeypatch):
+    now, in_flight, windows = [0.0], [0], []
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep)
+    monkeypatch.setattr("streams.batching.producer.time", clock)
+    output = BatchProducer("none")
+
+    def produce(_topic, value, *_):
+        in_flight[0] += len(value)
+
+    def flush(_timeout):
+        windows.append(in_flight[0])
+        now[0] += in_flight[0] / 40_000  # a quota, in bytes a second
+        in_flight[0] = 0
+        return 0
+
+    output._producers = [Mock(produce=produce, flush=flush)]
+    progress = Mock()
+    output._progress = [progress]
+    messages = Messages()
+    messages.add("t", [b""] * 20_000, [b"v" * 100] * 20_000)
+    output._send_round(messages.columns)
+    assert sum(windows) == 2_000_000
+    assert max(windows) <= FIRST_WINDOW + 100
+    # No message is in flight for longer than a session: its time is never up.
+    assert max(windows[4:]) / 40_000 < 4
+    assert progress.call_count == len(windows)

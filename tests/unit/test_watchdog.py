@@ -47,6 +47,17 @@ def test_a_broker_that_does_not_answer_is_no_progress(stuck):
     assert stuck(11, None) == [ONE]
 
 
+def test_acknowledged_messages_are_progress_of_the_partition_that_they_came_of(clock):
+    progress = {ONE: 1, OTHER: 1}
+    dog = Watchdog("none", "group", list, dict, timeout_s=10, progress=progress)
+    assert dog.stuck({ONE: 5, OTHER: 5}, None) == []
+    clock[0] += 6
+    progress[ONE] += 1  # of a batch that makes very many messages
+    assert dog.stuck({ONE: 5, OTHER: 5}, None) == []
+    clock[0] += 6
+    assert dog.stuck({ONE: 5, OTHER: 5}, None) == [OTHER]
+
+
 def test_recovery_is_progress(stuck):
     assert stuck(0, {ONE: 5}, recovered={"changelog": 1}) == []
     assert stuck(11, {ONE: 5}, recovered={"changelog": 2}) == []

@@ -8,18 +8,13 @@ pauses, resumes or stops one writes what it then is, never what is to be done wi
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
+from typing import Literal, NamedTuple, TypeAlias
 
 from domain.errors import ClockConflict, InvalidWall, quoted
 from domain.rules import MAX_CLOCK_SKEW_MS, MAX_DAY, MAX_MS_PER_DAY, MIN_MS_PER_DAY, NAME
 
-
-class ClockState(Enum):
-    """What a clock does."""
-
-    RUNNING = "days pass"
-    PAUSED = "no day passes until it is resumed"
-    STOPPED = "the run is over"
+ClockState: TypeAlias = Literal["RUNNING", "PAUSED", "STOPPED"]
+"""What a clock does: days pass; none does until it is resumed; the run is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +37,7 @@ class Clock:
 
     def day_at(self, now_ms: int) -> int:
         """Days done at a time, in milliseconds since the epoch."""
-        if self.state is not ClockState.RUNNING:
+        if self.state != "RUNNING":
             return self.day
         return min(MAX_DAY, self.day + max(0, now_ms - self.at_ms) // self.ms_per_day)
 
@@ -68,11 +63,12 @@ def checked_clock(
     Raises:
         InvalidWall: Something is out of bounds.
     """
-    if not NAME.fullmatch(run):
-        raise InvalidWall(f"run {run[:80]!r} is not 1 to 64 of A-Z a-z 0-9 . _ -")
-    if not 0 <= day <= MAX_DAY:
+    checked_run(run)
+    if type(day) is not int or not 0 <= day <= MAX_DAY:
         raise InvalidWall(f"day {quoted(day)} is not a whole number from 0 to {MAX_DAY:,}")
     checked_ms_per_day(ms_per_day)
+    if type(at_ms) is not int:
+        raise InvalidWall(f"at_ms {quoted(at_ms)} is not a whole number of milliseconds")
     if abs(at_ms - recorded_ms) > MAX_CLOCK_SKEW_MS:
         raise InvalidWall(
             f"at_ms {quoted(at_ms)} is {_far(at_ms - recorded_ms)} of the record's timestamp "
@@ -80,6 +76,17 @@ def checked_clock(
             "the time of now, and this host's clock right"
         )
     return Clock(run, state, day, at_ms, ms_per_day)
+
+
+def checked_run(run: str) -> str:
+    """The name of a run, if it is one.
+
+    Raises:
+        InvalidWall: It is not 1 to 64 of `A-Z a-z 0-9 . _ -`.
+    """
+    if not NAME.fullmatch(run):
+        raise InvalidWall(f"run {run[:80]!r} is not 1 to 64 of A-Z a-z 0-9 . _ -")
+    return run
 
 
 def _far(ms: int) -> str:
@@ -92,7 +99,7 @@ def checked_ms_per_day(ms_per_day: int) -> int:
     Raises:
         InvalidWall: It is too short or too long.
     """
-    if not MIN_MS_PER_DAY <= ms_per_day <= MAX_MS_PER_DAY:
+    if type(ms_per_day) is not int or not MIN_MS_PER_DAY <= ms_per_day <= MAX_MS_PER_DAY:
         raise InvalidWall(
             f"{quoted(ms_per_day)} ms per day is not a whole number from {MIN_MS_PER_DAY} to "
             f"{MAX_MS_PER_DAY:,}, which is a day in a day"
@@ -114,9 +121,9 @@ def started(clock: Clock | None, run: str, now_ms: int, ms_per_day: int, day: in
         ClockConflict: A run is not over.
         InvalidWall: Something is out of bounds.
     """
-    if clock is not None and clock.state is not ClockState.STOPPED:
-        raise ClockConflict(f"run {clock.run} is {clock.state.name}: stop it before another starts")
-    return checked_clock(run, ClockState.RUNNING, day, now_ms, ms_per_day, now_ms)
+    if clock is not None and clock.state != "STOPPED":
+        raise ClockConflict(f"run {clock.run} is {clock.state}: stop it before another starts")
+    return checked_clock(run, "RUNNING", day, now_ms, ms_per_day, now_ms)
 
 
 def paused(clock: Clock | None, now_ms: int, last_day: int) -> Clock:
@@ -130,8 +137,8 @@ def paused(clock: Clock | None, now_ms: int, last_day: int) -> Clock:
     Raises:
         ClockConflict: It does not run.
     """
-    running = _in_state(clock, "paused", ClockState.RUNNING)
-    return _held(running, ClockState.PAUSED, now_ms, last_day)
+    running = _in_state(clock, "paused", "RUNNING")
+    return _held(running, "PAUSED", now_ms, last_day)
 
 
 def resumed(clock: Clock | None, now_ms: int, ms_per_day: int | None = None) -> Clock:
@@ -146,9 +153,9 @@ def resumed(clock: Clock | None, now_ms: int, ms_per_day: int | None = None) -> 
         ClockConflict: It is not paused.
         InvalidWall: A day of this length is out of bounds.
     """
-    before = _in_state(clock, "resumed", ClockState.PAUSED)
+    before = _in_state(clock, "resumed", "PAUSED")
     speed = before.ms_per_day if ms_per_day is None else checked_ms_per_day(ms_per_day)
-    return replace(before, state=ClockState.RUNNING, at_ms=now_ms, ms_per_day=speed)
+    return replace(before, state="RUNNING", at_ms=now_ms, ms_per_day=speed)
 
 
 def stopped(clock: Clock | None, now_ms: int, last_day: int) -> Clock:
@@ -157,17 +164,17 @@ def stopped(clock: Clock | None, now_ms: int, last_day: int) -> Clock:
     Raises:
         ClockConflict: No run is under way.
     """
-    before = _in_state(clock, "stopped", ClockState.RUNNING, ClockState.PAUSED)
-    return _held(before, ClockState.STOPPED, now_ms, last_day)
+    before = _in_state(clock, "stopped", "RUNNING", "PAUSED")
+    return _held(before, "STOPPED", now_ms, last_day)
 
 
 def _in_state(clock: Clock | None, what: str, *states: ClockState) -> Clock:
     if clock is None:
         raise ClockConflict(f"the wall has no clock that could be {what}: start one")
     if clock.state not in states:
-        allowed = " or ".join(state.name for state in states)
+        allowed = " or ".join(states)
         raise ClockConflict(
-            f"run {clock.run} is {clock.state.name}; only one that is {allowed} can be {what}"
+            f"run {clock.run} is {clock.state}; only one that is {allowed} can be {what}"
         )
     return clock
 
@@ -178,65 +185,95 @@ def _held(clock: Clock, state: ClockState, now_ms: int, last_day: int) -> Clock:
     return replace(clock, state=state, day=day, at_ms=now_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class Telling:
-    """How far the days of a run have been told.
-
-    Each day is told once, whatever becomes of the clock or of the plan.
+class DueDay(NamedTuple):
+    """A day to tell.
 
     Attributes:
-        clock: The clock.
-        told: The last day that was told, or that was taken as done when the run started.
+        run: The run that it is of.
+        day: The day, from 1.
+        at_ms: When it was due to be done, in milliseconds since the epoch.
     """
 
-    clock: Clock
-    told: int
+    run: str
+    day: int
+    at_ms: int
 
-    def passed(self, run: str, now_ms: int, last_day: int) -> tuple[DueDays, Telling]:
-        """The days that are due at a time and not told, and what is told then.
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A wall's clock, and how far the days of its run have been told.
+
+    It is a fold of what comes to pass on the wall's log: the clock is set, time passes, the plan
+    changes. Each makes days due, which are told at once. Each day of a run is told once, whatever
+    becomes of the clock or of the plan. Time and clock may come in either order, as they do when
+    they are read again from topics that were compacted.
+
+    Attributes:
+        clock: The clock; None if the wall has none.
+        told: The last day of its run that was told, or that was taken as done when it started.
+        passed_run: The run whose time passed last; None if none did.
+        passed_ms: The latest moment that passed of that run, in milliseconds since the epoch.
+    """
+
+    clock: Clock | None = None
+    told: int = 0
+    passed_run: str | None = None
+    passed_ms: int = 0
+
+    @property
+    def owes(self) -> bool:
+        """Whether days are due that were not told: once `tell` was asked, those beyond the plan."""
+        clock = self.clock
+        if clock is None or clock.state != "RUNNING" or clock.run != self.passed_run:
+            return False
+        return self.told < clock.day_at(self.passed_ms)
+
+    def tell(self, last_day: int) -> tuple[list[DueDay], Telling]:
+        """The days that are due and not told, and what is told then.
 
         Args:
-            run: The run that the time is of: of another, nothing is due.
-            now_ms: The time, in milliseconds since the epoch.
             last_day: The last day on which something happens.
         """
-        if run != self.clock.run or self.clock.state is not ClockState.RUNNING:
+        if self.clock is None or not self.owes:
             return [], self
-        return self._tell_until(self.clock.day_at(now_ms), last_day, now_ms)
+        reached = self.clock.day_at(self.passed_ms)
+        return self._tell_until(self.clock, reached, self.passed_ms, last_day)
 
-    def replaced(
-        self, clock: Clock | None, at_ms: int, last_day: int
-    ) -> tuple[DueDays, Telling | None]:
-        """The days that were due before the clock was set anew, and what is told from there on.
+    def pass_time(self, run: str, now_ms: int) -> Telling:
+        """What holds when it became later on the clock of a run, if it did."""
+        if run == self.passed_run and now_ms <= self.passed_ms:
+            return self
+        return replace(self, passed_run=run, passed_ms=now_ms)
+
+    def set_clock(
+        self, clock: Clock | None, set_ms: int, last_day: int
+    ) -> tuple[list[DueDay], Telling]:
+        """The days that were due before a clock was set, and what holds then.
 
         What was due by then has happened, and the clock before says when. Who sets the same run to
-        a later day, says that the days until then have happened, too.
+        a later day says that the days until then have happened, too.
 
         Args:
             clock: The clock as it is set; None if the wall has none from here on.
-            at_ms: When it was set, in milliseconds since the epoch.
+            set_ms: When it was set, in milliseconds since the epoch.
             last_day: The last day on which something happens.
         """
-        if clock is not None and clock.run == self.clock.run:
-            days, then = self._tell_until(clock.day, last_day, at_ms)
+        before = self.clock
+        if before is not None and clock is not None and clock.run == before.run:
+            days, then = self._tell_until(before, clock.day, set_ms, last_day)
             return days, replace(then, clock=clock)
-        days, _ = self._tell_until(self.clock.day_at(at_ms), last_day, at_ms)
-        return days, first_telling(clock)
+        days = []
+        if before is not None:
+            days, _ = self._tell_until(before, before.day_at(set_ms), set_ms, last_day)
+        return days, replace(self, clock=clock, told=clock.day if clock else 0)
 
-    def _tell_until(self, day: int, last_day: int, now_ms: int) -> tuple[DueDays, Telling]:
+    def _tell_until(
+        self, clock: Clock, day: int, now_ms: int, last_day: int
+    ) -> tuple[list[DueDay], Telling]:
         told = max(self.told, min(day, last_day))
-        runs = self.clock.state is ClockState.RUNNING
+        runs = clock.state == "RUNNING"
         days = [
-            (day, min(self.clock.due_ms(day), now_ms) if runs else now_ms)
+            DueDay(clock.run, day, min(clock.due_ms(day), now_ms) if runs else now_ms)
             for day in range(self.told + 1, told + 1)
         ]
         return days, replace(self, told=told)
-
-
-DueDays = list[tuple[int, int]]
-"""Days to tell, and when each was due, in milliseconds since the epoch."""
-
-
-def first_telling(clock: Clock | None) -> Telling | None:
-    """What is told of a clock where none was before: nothing of what it takes as done."""
-    return None if clock is None else Telling(clock, clock.day)

@@ -15,6 +15,7 @@ from streams.agents import crews, intake, ledger, overview, planner
 from streams.batching import BatchApp, BatchProducer, CrashJournal, RocksDirectory
 from streams.client.group import Group
 from streams.client.versions import check_current, version_to_run
+from streams.clock import ticker
 from streams.context import StageContext
 from streams.contract.codecs import register_schemas
 from streams.contract.topics import Topics, create_topics
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["create_app", "run_worker"]
 
 log = logging.getLogger(__name__)
-
-STAGES = (intake, planner, crews, ledger, overview)
 
 
 def create_app(settings: Settings) -> BatchApp:
@@ -111,10 +110,15 @@ def create_app(settings: Settings) -> BatchApp:
     }
     tables = {
         name: app.batch_table(name, settings.partitions)
-        for name in ("intake", "planner", "crews", "ledger", "overview")
+        for name in ("intake", "planner", "clock", "crews", "ledger", "overview")
     }
-    for stage in STAGES:
-        stage.register(app, tables[stage.__name__.rpartition(".")[2]], context)
+    intake.register(app, tables["intake"], context)
+    planner.register(app, tables["planner"], tables["clock"], context)
+    crews.register(app, tables["crews"], context)
+    ledger.register(app, tables["ledger"], context)
+    overview.register(app, tables["overview"], context)
+    if settings.ticks:
+        ticker.register(app, tables["clock"], context)
     app.watch(settings.bootstrap_servers, settings.watchdog_s)
     pages.register(app, tables["overview"], context, settings)
     return app

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 S = TypeVar("S")
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Events(Generic[R]):
@@ -120,6 +122,10 @@ class StageContext:
     def events(self, batch: RecordBatch, one: type[R], /) -> Events[R]: ...
     @overload
     def events(self, batch: RecordBatch, one: type[R], other: type[S], /) -> Events[R | S]: ...
+    @overload
+    def events(
+        self, batch: RecordBatch, one: type[R], two: type[S], three: type[T], four: type[U], /
+    ) -> Events[R | S | T | U]: ...
     def events(self, batch: RecordBatch, /, *types: type[Any]) -> Events[Any]:
         """The records of a batch, decoded as one of these types."""
         return Events(self, batch, types)

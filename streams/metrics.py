@@ -26,6 +26,7 @@ DEAD_LETTERS = Counter("thewall_dead_letters", "Records put on the dead-letter t
 SECTIONS_PLANNED = Counter("thewall_sections_planned", "Sections that crews were told to build")
 SECTIONS_BUILT = Counter("thewall_sections_built", "Sections that crews built")
 PROFILES_COMPLETED = Counter("thewall_profiles_completed", "Plans of profiles completed")
+DAYS_TOLD = Counter("thewall_days_told", "Days of walls told as their clocks passed them")
 RECOVERED_ROWS = Counter(
     "thewall_recovered_rows", "Changelog messages applied to a table in recovery", ["table"]
 )

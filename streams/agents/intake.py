@@ -1,9 +1,9 @@
 """Intake: check what was submitted and put it on the log of its wall.
 
-Reads `wall.walls` and `wall.profiles`, which anybody may write to. A valid record goes to
-`wall.accepted`, one log per wall; any other goes to `wall.dead-letters` with its bytes. The table
-remembers the offset of the last accepted record of each key, so that redelivery accepts nothing
-twice.
+Reads `wall.walls`, `wall.profiles`, `wall.clock` and `wall.ticks`, which anybody may write to. A
+valid record goes to `wall.accepted`, one log per wall; any other goes to `wall.dead-letters` with
+its bytes. The table remembers the offset of the last accepted record of each key, so that
+redelivery accepts nothing twice. Ticks need no row: accepted twice, a tick tells nothing twice.
 """
 
 from __future__ import annotations
@@ -11,17 +11,22 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from domain.clock import checked_run
 from domain.errors import InvalidWall
 from domain.rules import MAX_PROFILE
 from domain.settings import WallSettings, checked_settings, settings_for
 from domain.wall import checked_heights, checked_profile_number, checked_wall_id
 from streams.batching import Outcome
+from streams.clock.reading import check_wall, clock_of
 from streams.contract.codecs import BadRecord
 from streams.contract.records import (
+    ClockAccepted,
+    ClockTicked,
     IntakeRow,
     ProfileAccepted,
     ProfileSubmitted,
     SettingsAccepted,
+    TimePassed,
     WallConfigured,
 )
 from streams.contract.topics import partition_of
@@ -47,14 +52,12 @@ COST_PER_RECORD = 512
 
 def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     """Make intake an agent of the app."""
-    topics = context.topics
 
     def cost(record: Record) -> int:
         return COST_PER_RECORD + len(record.value or b"")
 
     @app.batch_agent(
-        topics.walls.name,
-        topics.profiles.name,
+        *(topic.name for topic in context.topics.inputs),
         weight=cost,
         limit=COST_PER_BATCH,
         limit_of_key=COST_PER_BATCH,
@@ -80,30 +83,39 @@ def accept(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
 def _accept_one(
     batch: RecordBatch, record: Record, rows: Rows, context: StageContext
 ) -> Message | None:
-    _check_size(record.value or b"")
-    is_profile = batch.topic == context.topics.profiles.name
+    topics, value = context.topics, record.value
+    _check_size(value or b"")
+    is_profile = batch.topic == topics.profiles.name
     key = _key_text(record.key, "wall id/profile number" if is_profile else "wall id")
     wall, profile = _split_profile_key(key) if is_profile else (checked_wall_id(key), 0)
     _check_partition(key, batch.partition, context.partitions)
-    source = batch.partition, record.offset
     # Check before looking at the row: a bad record is a dead letter each time it is delivered.
-    accepted: ProfileAccepted | SettingsAccepted
+    if batch.topic == topics.ticks.name:
+        return context.message(topics.accepted, wall, _time_passed(record, wall, context))
+    row_key, source = key, (batch.partition, record.offset)
+    accepted: ProfileAccepted | SettingsAccepted | ClockAccepted
     if is_profile:
-        heights = None if record.value is None else _heights(record.value, wall, profile, context)
+        heights = None if value is None else _heights(value, wall, profile, context)
         accepted = ProfileAccepted(wall, profile, heights, *source)
+    elif batch.topic == topics.clock.name:
+        row_key = f"{wall}//clock"  # beside the wall's settings; no profile has such a key
+        at_ms = record.timestamp
+        clock = None if value is None else clock_of(context.codecs, wall, value, at_ms)
+        set_ms = at_ms if clock is None else clock.at_ms
+        accepted = ClockAccepted(wall, clock, set_ms, *source)
     else:
-        chosen = WallSettings() if record.value is None else _settings(record.value, wall, context)
+        chosen = WallSettings() if value is None else _settings(value, wall, context)
         accepted = SettingsAccepted(wall, chosen.mode, chosen.crews, chosen.material, *source)
     state = context.state(rows, IntakeRow)
-    row = state.get(key)
+    row = state.get(row_key)
     if row is not None and record.offset <= row.offset:
         return None  # delivered again: a row is written only when its record is accepted
-    if record.value is None and (row is None or not row.live):
+    if value is None and (row is None or not row.live):
         raise BadRecord(
             f"a tombstone for {key}, which does not exist; only what was submitted can be withdrawn"
         )
-    state.put(key, IntakeRow(record.offset, live=record.value is not None))
-    return context.message(context.topics.accepted, wall, accepted)
+    state.put(row_key, IntakeRow(record.offset, live=value is not None))
+    return context.message(topics.accepted, wall, accepted)
 
 
 def _check_partition(key: str, partition: int, partitions: int) -> None:
@@ -154,13 +166,16 @@ def _heights(value: bytes, wall: str, profile: int, context: StageContext) -> by
     return checked_heights(submitted.heights)
 
 
+def _time_passed(record: Record, wall: str, context: StageContext) -> TimePassed:
+    ticked = context.codecs.decode_any(record.value or b"", ClockTicked)
+    check_wall(ticked.wall, wall, "tick is")
+    # The broker's time, not that of whoever ticks: one clock for all, however wrong others are.
+    return TimePassed(wall, checked_run(ticked.run), record.timestamp)
+
+
 def _settings(value: bytes, wall: str, context: StageContext) -> WallSettings:
     submitted = context.codecs.decode_any(value, WallConfigured)
-    if submitted.wall != wall:
-        raise BadRecord(
-            f"the key is {wall}, but the settings are of {submitted.wall[:100]!r}; they must "
-            "be the same"
-        )
+    check_wall(submitted.wall, wall, "settings are")
     mode, crews, material = submitted.mode, submitted.crews, submitted.material
     if mode is None:
         return settings_for(crews, material)

@@ -5,6 +5,9 @@ the offset of the event that last changed it. The version of a profile's plan is
 the offsets that the plan depends on: those of the settings and of the profile, and, in modes
 whose crews go from one profile to the next, of all profiles before it. So it is a function of the
 log alone, and grows with every change. Only profiles whose version changed are planned again.
+
+Time is on that log, too: where a wall's clock is set, or it becomes later on it, the days that are
+due are told by the plan in force there, see `streams.clock.telling`.
 """
 
 from __future__ import annotations
@@ -15,20 +18,25 @@ from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING
 
+from domain.days import PlanDays
 from domain.errors import InvalidWall
+from domain.materials import material_named
 from domain.modes import mode_named
 from domain.plan import ProfilePlan, Scope
 from domain.planning import plan_wall
 from domain.settings import WallSettings, checked_settings
 from streams import metrics
 from streams.batching import Messages, Outcome
+from streams.clock.telling import Teller, WallPlan
 from streams.contract.records import (
     BuildSection,
+    ClockAccepted,
     PlannerRow,
     ProfileAccepted,
     ProfilePlanned,
     RelieveCrew,
     SettingsAccepted,
+    TimePassed,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +57,9 @@ NO_PROFILE = PlannerRow(-1, -1, -1, heights=None, mode=None, crews=None, materia
 DEFAULTS = PlannerRow(-1, -1, -1, heights=None, **asdict(WallSettings()))
 
 
-def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
+def register(
+    app: BatchApp, table: BatchTable, clock_table: BatchTable, context: StageContext
+) -> None:
     """Make the planner an agent of the app."""
 
     def value_bytes(record: Record) -> int:
@@ -64,20 +74,32 @@ def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     )
     async def planner(batches: BatchStream) -> None:
         async for batch in batches:
-            await batch.handle(partial(plan, context=context), table)
+            # Clocks first: if a crash leaves plans without them, days would be told a second time,
+            # by a later plan.
+            await batch.handle(
+                lambda part, clocks, rows: plan(part, rows, clocks, context), clock_table, table
+            )
 
 
-def plan(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
-    """Apply a batch of accepted events, and send the plans that they change."""
+def plan(batch: RecordBatch, rows: Rows, clocks: Rows, context: StageContext) -> Outcome:
+    """Apply a batch of accepted events: send the plans that they change, tell days that are due."""
     state = context.state(rows, PlannerRow)
-    events = context.events(batch, ProfileAccepted, SettingsAccepted)
+    teller = Teller(clocks, partial(_plan_in_force, state=state), context)
+    events = context.events(batch, ProfileAccepted, SettingsAccepted, ClockAccepted, TimePassed)
     changed: dict[str, dict[int, Record]] = defaultdict(dict)
     for record, event in events:
+        if isinstance(event, TimePassed):
+            teller.pass_time(event, record.offset)
+            continue
+        if isinstance(event, ClockAccepted):
+            teller.set_clock(event, record.offset)
+            continue
         profiles = changed[event.wall]
         profile = event.profile if isinstance(event, ProfileAccepted) else SETTINGS
         if _apply(event, profile, context.plan_version(record.offset), state):
             profiles[profile] = record
-    messages = Messages()
+            teller.change_plan(event.wall, record.offset)
+    messages = teller.messages
     for wall, profiles in changed.items():
         try:
             messages.extend(_plans(wall, set(profiles), state, context))
@@ -86,7 +108,7 @@ def plan(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
             letters = (context.dead_letter(batch, record, reason) for record in profiles.values())
             messages.extend(Messages(*letters))
     messages.extend(events.dead_letters)
-    return Outcome(messages)
+    return Outcome(messages, teller.announcements)
 
 
 def _apply(
@@ -135,14 +157,12 @@ def _plans(
     else:
         found = ((number, state.get(f"{wall}/{number}")) for number in changed)
         rows = {number: row for number, row in found if row is not None}
-    heights = {number: row.heights for number, row in rows.items() if row.heights is not None}
+    heights = _heights(rows)
     plans = plan_wall(settings, heights)
     messages = Messages()
     version = settings_row.changed_at
     first_changed = min(changed)
-    for number in sorted(rows):
-        earlier = version if depends_on_earlier else settings_row.changed_at
-        version = max(earlier, rows[number].changed_at)
+    for number, version in _versions(settings_row.changed_at, settings, rows).items():
         withdrawn = number not in heights
         if number < first_changed or (withdrawn and number not in changed):
             continue
@@ -162,6 +182,37 @@ def _plans(
         messages.extend(_orders(wall, number, version, tasks, context))
     messages.extend(_reliefs(wall, version, plans, context))
     return messages
+
+
+def _plan_in_force(wall: str, state: State[PlannerRow]) -> WallPlan:
+    """A wall's plan as it is now; of a wall that waits for other code than this, an empty one."""
+    settings_row = state.get(wall) or DEFAULTS
+    rows = {int(number): row for number, row in state.scan(wall)}
+    try:
+        settings = _settings(settings_row)
+    except InvalidWall:
+        settings, rows = WallSettings(), {}
+    days = PlanDays(plan_wall(settings, _heights(rows)), material_named(settings.material))
+    versions = _versions(settings_row.changed_at, settings, rows)
+    return WallPlan(days, versions, max(versions.values(), default=settings_row.changed_at))
+
+
+def _versions(
+    settings_at: int, settings: WallSettings, rows: dict[int, PlannerRow]
+) -> dict[int, int]:
+    """The versions of the plans of profiles, withdrawn ones included, in number order."""
+    depends_on_earlier = mode_named(settings.mode).SCOPE is Scope.EARLIER
+    versions: dict[int, int] = {}
+    version = settings_at
+    for number in sorted(rows):
+        earlier = version if depends_on_earlier else settings_at
+        version = versions[number] = max(earlier, rows[number].changed_at)
+    return versions
+
+
+def _heights(rows: dict[int, PlannerRow]) -> dict[int, bytes]:
+    """Starting heights by profile, of those that were not withdrawn."""
+    return {number: row.heights for number, row in rows.items() if row.heights is not None}
 
 
 def _orders(

@@ -13,7 +13,7 @@ import sys
 
 import typer
 
-from streams.cli import read, rebuild, replay, stack, submit, topics, web, worker
+from streams.cli import read, rebuild, replay, simulate, stack, submit, topics, web, worker
 from streams.cli.display import printable
 
 __all__ = ["app", "main"]
@@ -52,7 +52,7 @@ def _options(
     pass
 
 
-for group in (stack, worker, web, submit, read, topics, replay, rebuild):
+for group in (stack, worker, web, submit, simulate, read, topics, replay, rebuild):
     group.register(app)
 
 
@@ -105,7 +105,7 @@ def _sentence(error: Exception) -> str | None:
     from confluent_kafka import KafkaException
     from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-    from domain.errors import InvalidWall
+    from domain.errors import ClockConflict, InvalidWall
     from streams.cli.settings import InvalidSettings, MissingBroker
     from streams.client.kafka import ClientError
     from streams.contract.topics import TopicMismatch
@@ -114,8 +114,8 @@ def _sentence(error: Exception) -> str | None:
 
     match error:
         case (
-            ClientError() | FetchError() | InvalidSettings() | InvalidWall() | MissingBroker()
-            | SchemaRegistryError() | StackError() | TopicMismatch()
+            ClientError() | ClockConflict() | FetchError() | InvalidSettings() | InvalidWall()
+            | MissingBroker() | SchemaRegistryError() | StackError() | TopicMismatch()
         ):  # fmt: skip
             return str(error)
         case KafkaException():

@@ -72,7 +72,7 @@ class Client:
         return withdrawn
 
     def withdraw(self, wall: str, profile: int | None = None) -> list[int]:
-        """Withdraw one profile of a wall, or all of them and the wall's settings.
+        """Withdraw one profile of a wall, or all of them and the wall's settings and clock.
 
         Returns:
             The numbers of the withdrawn profiles.
@@ -83,17 +83,14 @@ class Client:
         live = self.live_profiles(wall)
         if profile is not None and profile not in live:
             raise ClientError(self._no_profile(wall, profile, live))
-        settings_key = wall if profile is None else None
-        has_settings = settings_key is not None and bool(
-            self.latest(self.topics.walls, only=wall, partition=self._partition(wall))
-        )
-        if not live and not has_settings:
+        of_wall = (self.topics.walls, self.topics.clock) if profile is None else ()
+        partition = self._partition(wall)
+        existing = [t for t in of_wall if self.latest(t, only=wall, partition=partition)]
+        if not live and not existing:
             raise ClientError(f"there is no wall {wall} to withdraw")
         withdrawn = sorted(live) if profile is None else [profile]
         tombstones = [(self.topics.profiles, f"{wall}/{number}", None) for number in withdrawn]
-        if has_settings:
-            tombstones.append((self.topics.walls, wall, None))
-        self._produce(tombstones)
+        self._produce([*tombstones, *((topic, wall, None) for topic in existing)])
         return withdrawn
 
     def live_profiles(self, wall: str) -> set[int]:

@@ -83,7 +83,7 @@ ANY_PARTITION = -1
 
 def produce(
     settings: Settings, records: Iterable[tuple[str, bytes | str, bytes | None, int]]
-) -> None:
+) -> int:
     """Send records, and wait until the broker has acknowledged all of them.
 
     Args:
@@ -91,10 +91,14 @@ def produce(
         records: Topic, key, value (None for a tombstone) and partition of each record;
             ANY_PARTITION for the partition that the key belongs to.
 
+    Returns:
+        The latest timestamp that the records have on the broker, in milliseconds since the epoch.
+
     Raises:
         ClientError: The broker did not take some of them.
     """
     failures: list[KafkaError] = []
+    latest_ms = 0
     producer = Producer(
         {
             "bootstrap.servers": settings.bootstrap_servers,
@@ -108,7 +112,9 @@ def produce(
         }
     )
 
-    def acknowledged(error: KafkaError | None, _message: Message) -> None:
+    def acknowledged(error: KafkaError | None, message: Message) -> None:
+        nonlocal latest_ms
+        latest_ms = max(latest_ms, message.timestamp()[1])
         if error is not None:
             failures.append(error)
 
@@ -126,3 +132,4 @@ def produce(
             f"the broker did not take {len(failures) + unanswered:,} records ({why}); do the "
             "same again: nothing is counted twice"
         )
+    return latest_ms

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from domain.clock import Clock, ClockState  # noqa: TC001 - the codecs read annotations
 from domain.daily import SectionsAtWork, curve_of
 
 PlanState: TypeAlias = Literal["BUILDING", "COMPLETE"]
@@ -59,6 +60,46 @@ class ProfileAccepted:
     heights: bytes | None
     source_partition: int
     source_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """A wall's clock, as submitted."""
+
+    wall: str
+    run: str
+    state: ClockState
+    day: int
+    at_ms: int
+    ms_per_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockTicked:
+    """Whoever sends it asks for the days that are due; when, is the record's timestamp."""
+
+    wall: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockAccepted:
+    """A wall's clock, found valid; without a clock, its withdrawal."""
+
+    wall: str
+    clock: Clock | None
+    set_ms: int
+    source_partition: int
+    source_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """A moment, at its place on the wall's log."""
+
+    wall: str
+    run: str
+    now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +171,35 @@ class SectionCompleted:
     crew: str
     day: int
     crew_relieved_on: int | None
+    run: str | None = None
+    at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CrewRelieved:
-    """Audit of a crew of a pool."""
+    """Audit of a crew: one of a pool or, in a run of the wall's clock, any."""
 
     wall: str
     crew: str
     version: int
     day: int
+    run: str | None = None
+    at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayPassed:
+    """Audit: a day of a run of the wall's clock."""
+
+    wall: str
+    run: str
+    day: int
+    at_ms: int
+    version: int
+    sections: int
+    ice: int
+    cost: int
+    cumulative_cost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +389,19 @@ class PlannerRow:
     def content(self) -> tuple[bytes | None, str | None, int | None, str | None]:
         """What was accepted: rows that differ in it make different plans."""
         return self.heights, self.mode, self.crews, self.material
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRow:
+    """A wall's clock, and how far its days have been told."""
+
+    clock: Clock | None
+    told: int
+    passed_run: str | None
+    passed_ms: int
+    position: int
+    source_partition: int
+    source_offset: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ _Types: TypeAlias = type[Any] | tuple[type[Any], ...]
 COMPACT = "compact"
 DELETE = "delete"
 FOREVER = -1
-DAY_MS = 24 * 60 * 60 * 1000
+MINUTE_MS = 60 * 1000
+DAY_MS = 24 * 60 * MINUTE_MS
 # Versions of plans are offsets, counted on from this for each application version. More than a
 # partition has ever had, and few enough for 4,095 application versions in the 53 bits of JSON.
 OFFSETS_PER_VERSION = 1 << 40
@@ -61,6 +62,10 @@ class Topic:
         about: What is on it.
         retention_ms: How long records are kept, in milliseconds; FOREVER; None if compacted.
         max_message_bytes: Largest record batch that it takes; None for the broker's default.
+        append_time: Whether a record's timestamp is the broker's: when it took the record, not
+            when its producer says that it was made.
+        segment_ms: After how long a segment may be compacted, in milliseconds; None for the
+            broker's default.
     """
 
     name: str
@@ -70,6 +75,8 @@ class Topic:
     about: str
     retention_ms: int | None = None
     max_message_bytes: int | None = None
+    append_time: bool = False
+    segment_ms: int | None = None
 
     def config(self) -> dict[str, str]:
         """The topic's settings on the broker."""
@@ -78,6 +85,10 @@ class Topic:
             config["retention.ms"] = str(self.retention_ms)
         if self.max_message_bytes is not None:
             config["max.message.bytes"] = str(self.max_message_bytes)
+        if self.append_time:
+            config["message.timestamp.type"] = "LogAppendTime"
+        if self.segment_ms is not None:
+            config["segment.ms"] = str(self.segment_ms)
         return config
 
     def subject(self, record_type: type[Any]) -> str:
@@ -97,6 +108,8 @@ class Topics:
 
     walls: Topic
     profiles: Topic
+    clock: Topic
+    ticks: Topic
     accepted: Topic
     build_commands: Topic
     progress: Topic
@@ -136,8 +149,22 @@ class Topics:
                 "profiles", "wall/profile", records.ProfileSubmitted,
                 "a profile submitted; a null value withdraws it", cleanup=COMPACT,
             ),
+            clock=topic(
+                "clock", "wall", records.ClockSet,
+                "a wall's clock; a null value: it has none", cleanup=COMPACT, append_time=True,
+            ),
+            # The last tick of each wall is worth keeping; there may be many before it.
+            ticks=topic(
+                "ticks", "wall", records.ClockTicked,
+                "time passes on clocks that run", cleanup=COMPACT, append_time=True,
+                segment_ms=10 * MINUTE_MS,
+            ),
             accepted=topic(
-                "accepted", "wall", (records.ProfileAccepted, records.SettingsAccepted),
+                "accepted", "wall",
+                (
+                    records.ProfileAccepted, records.SettingsAccepted,
+                    records.ClockAccepted, records.TimePassed,
+                ),
                 "accepted events, one log per wall", own, cleanup=DELETE, retention_ms=intermediate,
             ),
             build_commands=topic(
@@ -153,7 +180,7 @@ class Topics:
                 "simulation.events", "wall/profile/section",
                 (
                     records.SectionCompleted, records.CrewRelieved, records.PlanReplaced,
-                    records.ProfileCompleted, records.ProfileWithdrawn,
+                    records.ProfileCompleted, records.ProfileWithdrawn, records.DayPassed,
                 ),
                 "audit, kept for good", output, cleanup=DELETE, retention_ms=FOREVER,
             ),
@@ -184,6 +211,7 @@ class Topics:
             changelogs=(
                 changelog("intake", "wall, and wall/profile", records.IntakeRow),
                 changelog("planner", "wall, and wall/profile", records.PlannerRow),
+                changelog("clock", "wall", records.ClockRow),
                 changelog("crews", "wall/crew", records.CrewRow),
                 changelog("ledger", "wall/profile", records.LedgerRow),
                 changelog("overview", "wall/profile", records.ProfileTotals),
@@ -193,7 +221,7 @@ class Topics:
     @property
     def inputs(self) -> tuple[Topic, ...]:
         """What everybody may write to, and no stage does."""
-        return (self.walls, self.profiles)
+        return (self.walls, self.profiles, self.clock, self.ticks)
 
     @property
     def intermediate(self) -> tuple[Topic, ...]:

@@ -27,14 +27,14 @@ STAGES = (
     StageTopics(
         "intake",
         "checks what was submitted and puts it on its wall's log",
-        ("walls", "profiles"),
+        ("walls", "profiles", "clock", "ticks"),
         ("accepted",),
     ),
     StageTopics(
         "planner",
-        "folds a wall's log and tells its crews what to build",
+        "folds a wall's log: tells its crews what to build, and the days that its clock passes",
         ("accepted",),
-        ("build_commands", "progress"),
+        ("build_commands", "progress", "events"),
     ),
     StageTopics(
         "crews",

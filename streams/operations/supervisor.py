@@ -167,6 +167,8 @@ def stop_workers(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 def temporary_worker(settings: Settings, log_file: Path) -> Iterator[Callable[[], None]]:
     """A worker for as long as a command needs one; its web views are on a free port.
 
+    It sends no ticks: with them, the work to be done would never end.
+
     Yields:
         What raises a ClientError if the worker has ended.
     """
@@ -177,7 +179,12 @@ def temporary_worker(settings: Settings, log_file: Path) -> Iterator[Callable[[]
         log_file.open("wb") as log,
     ):
         probe.bind(("127.0.0.1", 0))
-        own = {"web_port": probe.getsockname()[1], "web_host": "127.0.0.1", "data_dir": data_dir}
+        own = {
+            "web_port": probe.getsockname()[1],
+            "web_host": "127.0.0.1",
+            "data_dir": data_dir,
+            "ticks": False,
+        }
         probe.close()
         process = start_worker(settings.model_copy(update=own), log)
 

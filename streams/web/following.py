@@ -72,7 +72,13 @@ class Generation:
 
 def followed(topics: Topics) -> list[str]:
     """Names of the topics that a replica is made of."""
-    state = (topics.changelogs[1], topics.changelogs[-1], topics.overview, *topics.inputs)
+    state = (
+        topics.changelogs[1],
+        topics.changelogs[-1],
+        topics.overview,
+        topics.walls,
+        topics.profiles,
+    )
     return [topic.name for topic in state]
 
 

@@ -350,6 +350,14 @@ class AuditEvent(Model):
     day: int | None = None
     crew_relieved_on: int | None = None
     old_version: int | None = None
+    run: str | None = Field(None, description="Run of the wall's clock; null: as planned")
+    at_ms: int | None = Field(
+        None, description="When the day was due, in milliseconds since the epoch; null without run"
+    )
+    sections: int | None = Field(None, description="Sections at work on a day that passed")
+    ice: int | None = Field(None, description="Material used on that day, in cubic yards")
+    cost: int | None = Field(None, description="Its cost, in gold dragons")
+    cumulative_cost: int | None = Field(None, description="Cost by its end, in gold dragons")
 
 
 class AuditEvents(Model):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from streams.contract.codecs import BadRecord
 from streams.contract.records import (
     CrewRelieved,
+    DayPassed,
     DeadLetter,
     PlanReplaced,
     ProfileCompleted,
@@ -34,7 +35,9 @@ E = TypeVar("E", AuditEvent, DeadLetterSummary)
 RESUBMIT_OF = "thewall-resubmit-of"
 """Header of a resubmitted record: partition/offset of its dead letter."""
 
-AUDIT = (SectionCompleted, CrewRelieved, PlanReplaced, ProfileCompleted, ProfileWithdrawn)
+AUDIT = (
+    SectionCompleted, CrewRelieved, PlanReplaced, ProfileCompleted, ProfileWithdrawn, DayPassed,
+)  # fmt: skip
 
 
 class Tail(Generic[E]):

@@ -28,7 +28,7 @@ from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(400)
 
-TABLES = ("intake", "planner", "crews", "ledger", "overview")
+TABLES = ("intake", "planner", "clock", "crews", "ledger", "overview")
 BOTH_STORES = pytest.mark.parametrize("store", ["memory", "rocksdb"])
 
 

@@ -20,11 +20,11 @@ from streams.agents.intake import accept
 from streams.agents.ledger import account
 from streams.agents.overview import add_up
 from streams.agents.planner import plan
-from streams.batching import Message, Messages, RecordBatch, Rows
+from streams.batching import Message, Messages, Outcome, RecordBatch, Rows
 from streams.batching.table import RowStore
 from streams.context import StageContext
 from streams.contract.codecs import Codecs
-from streams.contract.records import ProfileSubmitted, WallConfigured
+from streams.contract.records import ClockSet, ClockTicked, ProfileSubmitted, WallConfigured
 from streams.contract.topics import Topics
 from streams.operations.verification import RowSet
 from streams.settings import Settings
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
+    from domain.clock import Clock
+
 PARTITIONS = 3
+NOON = 1_750_000_000_000
 
 
 class LogRecord(NamedTuple):
@@ -55,25 +58,38 @@ def offline_pipeline() -> StageContext:
     )
 
 
+def plan_and_tell(batch: RecordBatch, clocks: Rows, rows: Rows, context: StageContext) -> Outcome:
+    """The planner, with its tables in the order in which their rows are written."""
+    return plan(batch, rows, clocks, context)
+
+
+@dataclass
+class Table:
+    """The rows of one partition, and what the broker has of them."""
+
+    rows: RowStore = field(default_factory=RowStore)
+    changelog: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+
+
 @dataclass
 class Task:
     """One stage on one partition: the unit that a worker owns and that a death takes away."""
 
     name: str
-    work: Callable[[RecordBatch, Rows, StageContext], object]
+    work: Callable[..., Outcome]
     inputs: tuple[str, ...]
     partition: int
-    rows: RowStore = field(default_factory=RowStore)
-    changelog: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    tables: tuple[Table, ...]
     start: dict[str, int] = field(default_factory=dict)
     position: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     committed: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def crash(self) -> None:
         """Lose what is in memory; come back with what the broker has."""
-        self.rows = RowStore()
-        for key, value in self.changelog:
-            self.rows.put(self.partition, key, value)
+        for table in self.tables:
+            table.rows = RowStore()
+            for key, value in table.changelog:
+                table.rows.put(self.partition, key, value)
         self.position = defaultdict(int, self.committed)
 
 
@@ -82,27 +98,35 @@ class Simulation:
         self.context = context
         self.random = random
         self.death_rate = death_rate
-        self.logs: dict[tuple[str, int], list[LogRecord]] = defaultdict(list)
+        # By offset; None where compaction has removed a record.
+        self.logs: dict[tuple[str, int], list[LogRecord | None]] = defaultdict(list)
         self.deaths = 0
+        self.now_ms = NOON
         topics = context.topics
         stages = (
-            ("intake", accept, (topics.walls.name, topics.profiles.name)),
-            ("planner", plan, (topics.accepted.name,)),
-            ("crews", build, (topics.build_commands.name,)),
-            ("ledger", account, (topics.progress.name,)),
-            ("overview", add_up, (topics.totals.name,)),
+            ("intake", accept, topics.inputs, 1),
+            ("planner", plan_and_tell, (topics.accepted,), 2),
+            ("crews", build, (topics.build_commands,), 1),
+            ("ledger", account, (topics.progress,), 1),
+            ("overview", add_up, (topics.totals,), 1),
         )
         self.tasks = [
-            Task(name, work, inputs, partition)
-            for name, work, inputs in stages
+            Task(
+                name, work, tuple(topic.name for topic in inputs), partition,
+                tuple(Table() for _ in range(tables)),
+            )
+            for name, work, inputs, tables in stages
             for partition in range(PARTITIONS)
-        ]
+        ]  # fmt: skip
 
     def send(self, message: Message) -> LogRecord:
         partition = self._partition(message)
         log = self.logs[message.topic, partition]
-        log.append(LogRecord(message.topic, partition, len(log), message.key, message.value))
-        return log[-1]
+        record = LogRecord(
+            message.topic, partition, len(log), message.key, message.value, self.now_ms
+        )
+        log.append(record)
+        return record
 
     @staticmethod
     def _partition(message: Message) -> int:
@@ -121,6 +145,19 @@ class Simulation:
     def submit_settings(self, wall: str, mode: str, crews: int | None, material: str) -> None:
         event = WallConfigured(wall, mode, crews, material)
         self.send(self.context.message(self.context.topics.walls, wall, event))
+
+    def set_clock(self, wall: str, clock: Clock | None) -> None:
+        topic = self.context.topics.clock
+        if clock is None:
+            self.send(Message(topic.name, wall.encode(), None))
+        else:
+            event = ClockSet(
+                wall, clock.run, clock.state, clock.day, clock.at_ms, clock.ms_per_day
+            )  # fmt: skip
+            self.send(self.context.message(topic, wall, event))
+
+    def tick(self, wall: str, run: str) -> None:
+        self.send(self.context.message(self.context.topics.ticks, wall, ClockTicked(wall, run)))
 
     def lagging(self) -> list[tuple[Task, str]]:
         return [
@@ -143,9 +180,11 @@ class Simulation:
         start = task.position[topic]
         log = self.logs[topic, task.partition]
         end = min(len(log), start + self.random.choice((1, 2, 5, 50)))
-        rows = Rows(task.rows, task.partition)
-        outcome = task.work(RecordBatch(topic, task.partition, log[start:end]), rows, self.context)
-        rows.apply()
+        records = [record for record in log[start:end] if record is not None]
+        rows = [Rows(table.rows, task.partition) for table in task.tables]
+        outcome = task.work(RecordBatch(topic, task.partition, records), *rows, self.context)
+        for of_table in rows:
+            of_table.apply()
         for phase in (outcome.messages, outcome.announcements):
             if self._dies():
                 self._send_some(phase)
@@ -153,13 +192,14 @@ class Simulation:
                 return
             for message in phase:
                 self.send(message)
-        changes = list(rows.written.items())
-        if self._dies():
-            # One partition of one topic: what got there is the first part, in order.
-            task.changelog += changes[: self.random.randrange(len(changes) + 1)]
-            task.crash()
-            return
-        task.changelog += changes
+        for table, written in zip(task.tables, rows, strict=True):
+            changes = list(written.written.items())
+            if self._dies():
+                # One partition of one topic: what got there is the first part, in order.
+                table.changelog += changes[: self.random.randrange(len(changes) + 1)]
+                task.crash()
+                return
+            table.changelog += changes
         task.position[topic] = end
         if self._dies():
             task.crash()
@@ -195,14 +235,23 @@ class Simulation:
         """
         for topic in (self.context.topics.daily.name, self.context.topics.overview.name):
             for partition in range(PARTITIONS):
-                for key in {record.key for record in self.logs[topic, partition]}:
+                for key in {record.key for record in self.logs[topic, partition] if record}:
                     self.send(Message(topic, key, None, partition))
         for task in self.tasks:
             if task.name != "intake":
                 task.start = {topic: len(self.logs[topic, task.partition]) for topic in task.inputs}
-            task.changelog.clear()
+            for table in task.tables:
+                table.changelog.clear()
             task.committed = defaultdict(int, task.start)
             task.crash()
+
+    def compact(self) -> None:
+        """Leave only the last record of each key on the input topics."""
+        for topic in self.context.topics.inputs:
+            for partition in range(PARTITIONS):
+                log = self.logs[topic.name, partition]
+                last = {record.key: record.offset for record in log if record}
+                log[:] = [r if r and last[r.key] == r.offset else None for r in log]
 
     def run(self) -> None:
         """Go on until no task has lag."""
@@ -214,7 +263,7 @@ class Simulation:
         rows: dict[str, Any] = {}
         declared = next(t for t in self.context.topics.all() if t.name == topic)
         for partition in range(PARTITIONS):
-            for record in self.logs[topic, partition]:
+            for record in filter(None, self.logs[topic, partition]):
                 key = (record.key or b"").decode()
                 if record.value is None:
                     rows.pop(key, None)

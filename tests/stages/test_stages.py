@@ -42,11 +42,11 @@ def one_partition(context):
 
 
 class Stage:
-    """A stage with rows of its own, on one partition."""
+    """A stage with tables of its own, on one partition."""
 
-    def __init__(self, work, topic, context, partition=0):
+    def __init__(self, work, topic, context, partition=0, tables=1):
         self.work, self.topic, self.context, self.partition = work, topic, context, partition
-        self.store, self.offset = RowStore(), 0
+        self.stores, self.offset = [RowStore() for _ in range(tables)], 0
 
     def __call__(self, *keys_and_values):
         records = [
@@ -54,10 +54,11 @@ class Stage:
             for n, (key, value) in enumerate(keys_and_values)
         ]
         self.offset += len(records)
-        rows = Rows(self.store, self.partition)
+        rows = [Rows(store, self.partition) for store in self.stores]
         batch = RecordBatch(self.topic.name, self.partition, records)
-        outcome = self.work(batch, rows, self.context)
-        rows.apply()
+        outcome = self.work(batch, *rows, self.context)
+        for of_table in rows:
+            of_table.apply()
         return outcome
 
     def sent(self, outcome, topic):
@@ -146,14 +147,14 @@ def test_a_value_that_is_too_large_is_a_dead_letter_before_it_is_decoded(one_par
 
 
 def test_with_a_crew_per_section_only_the_changed_profile_is_planned_again(context):
-    planner = Stage(plan, context.topics.accepted, context)
+    planner = Stage(plan, context.topics.accepted, context, tables=2)
     first = planner(accepted(context, 1, b"\x01", 0), accepted(context, 2, b"\x02", 1))
     assert planned_versions(planner, first) == {1: 0, 2: 1}
     assert planned_versions(planner, planner(accepted(context, 1, b"\x05", 2))) == {1: 2}
 
 
 def test_in_a_pool_the_changed_profile_and_those_after_it_are_planned_again(context):
-    planner = Stage(plan, context.topics.accepted, context)
+    planner = Stage(plan, context.topics.accepted, context, tables=2)
     planner(pool(context, 2, 0), *(accepted(context, n, b"\x01", n) for n in (1, 2, 3)))
     assert planned_versions(planner, planner(accepted(context, 2, b"\x05", 9))) == {2: 4, 3: 4}
 
@@ -167,7 +168,7 @@ def settings_of_later_code(context, offset, mode="crew-carousel", material="ice"
 def test_settings_that_the_code_does_not_know_keep_the_plan_until_code_that_does_gets_an_event(
     context, monkeypatch, unknown
 ):
-    planner = Stage(plan, context.topics.accepted, context)
+    planner = Stage(plan, context.topics.accepted, context, tables=2)
     planner(accepted(context, 1, b"\x01", 0), accepted(context, 2, b"\x02", 1))
     parked = planner(
         settings_of_later_code(context, 2, **unknown), accepted(context, 1, b"\x05", 3),
@@ -186,7 +187,7 @@ def test_settings_that_the_code_does_not_know_keep_the_plan_until_code_that_does
 
 
 def test_known_settings_end_the_waiting_of_a_wall(context):
-    planner = Stage(plan, context.topics.accepted, context)
+    planner = Stage(plan, context.topics.accepted, context, tables=2)
     planner(settings_of_later_code(context, 0), accepted(context, 1, b"\x01", 1))
     assert planned_versions(planner, planner(pool(context, 2, 2))) == {1: 2}
 
@@ -200,9 +201,9 @@ def test_the_version_does_not_depend_on_how_the_log_is_cut_into_batches(context)
         accepted(context, 2, b"\x09\x09", 6),
         pool(context, 2, 7),  # as it was
     ]
-    at_once = Stage(plan, context.topics.accepted, context)
+    at_once = Stage(plan, context.topics.accepted, context, tables=2)
     together = planned_versions(at_once, at_once(*events))
-    one_by_one = Stage(plan, context.topics.accepted, context)
+    one_by_one = Stage(plan, context.topics.accepted, context, tables=2)
     latest = {}
     for event in events:
         latest |= planned_versions(one_by_one, one_by_one(event))
@@ -210,7 +211,7 @@ def test_the_version_does_not_depend_on_how_the_log_is_cut_into_batches(context)
 
 
 def test_the_planner_is_idempotent_a_duplicate_profile_sends_nothing(context):
-    planner = Stage(plan, context.topics.accepted, context)
+    planner = Stage(plan, context.topics.accepted, context, tables=2)
     planner(accepted(context, 1, b"\x01", 0))
     assert list(planner(accepted(context, 1, b"\x01", 1)).messages) == []
 
@@ -236,15 +237,15 @@ def test_a_crew_that_is_relieved_shows_its_last_section_of_this_plan_and_not_of_
         topic = context.topics.build_commands
         return [(m.key, m.value) for m in outcome.messages if m.topic == topic.name]
 
-    planner = Stage(plan, context.topics.accepted, context)
+    planner = Stage(plan, context.topics.accepted, context, tables=2)
     crews = Stage(build, context.topics.build_commands, context)
     heights = [accepted(context, 1, b"\x1d\x1c", 1), accepted(context, 2, b"\x10\x10", 2)]
     crews(*orders(planner, pool(context, 2, 0), *heights))
     row = context.codecs.of(CrewRow)
-    assert row.decode(crews.store.get(0, b"w/1")).profile == 2
+    assert row.decode(crews.stores[0].get(0, b"w/1")).profile == 2
     # Without profile 2, profile 1 is as it was: its crews get no new orders, but are relieved.
     crews(*orders(planner, accepted(context, 2, None, 3)))
-    assert row.decode(crews.store.get(0, b"w/1")) == CrewRow(3, 1, 1, 1, 2)
+    assert row.decode(crews.stores[0].get(0, b"w/1")) == CrewRow(3, 1, 1, 1, 2)
     assert row.decode(crews.store.get(0, b"w/2")) == CrewRow(3, 1, 2, 2, 3)
 
 

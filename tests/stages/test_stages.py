@@ -246,7 +246,7 @@ def test_a_crew_that_is_relieved_shows_its_last_section_of_this_plan_and_not_of_
     # Without profile 2, profile 1 is as it was: its crews get no new orders, but are relieved.
     crews(*orders(planner, accepted(context, 2, None, 3)))
     assert row.decode(crews.stores[0].get(0, b"w/1")) == CrewRow(3, 1, 1, 1, 2)
-    assert row.decode(crews.store.get(0, b"w/2")) == CrewRow(3, 1, 2, 2, 3)
+    assert row.decode(crews.stores[0].get(0, b"w/2")) == CrewRow(3, 1, 2, 2, 3)
 
 
 def test_totals_of_an_earlier_plan_do_not_replace_those_of_a_later_one(context):

@@ -45,6 +45,8 @@ final class Crews extends Stage {
       fields.writeLong(version);
       fields.writeInt(day);
       Wire.writeOptional(fields, relievedOn);
+      Wire.writeOptional(fields, null); // no run of a clock,
+      Wire.writeOptional(fields, null); // and so no time at which the day was due
     });
     send("crew-events-out", of + "/" + section, completed);
     byte[] built = out.record(sectionsBuilt, fields -> {
@@ -85,6 +87,8 @@ final class Crews extends Stage {
       fields.writeString(crew);
       fields.writeLong(version);
       fields.writeInt(day);
+      Wire.writeOptional(fields, null); // no run of a clock,
+      Wire.writeOptional(fields, null); // and so no time at which the day was due
     });
     send("crew-events-out", wall + "/crew/" + crew, relieved);
   }

@@ -1,4 +1,4 @@
-"""Every profile has one crew, which builds its unfinished sections one after the other."""
+"""Every profile has one crew, which builds its unfinished sections one after another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SCOPE = Scope.OWN
 
 
 def plan(profiles: Mapping[int, bytes], crews: int | None) -> Plan:  # noqa: ARG001 - no pool
-    """A crew a profile, named after it."""
+    """One crew per profile, named after it."""
     return Plan({number: _plan_profile(number, heights) for number, heights in profiles.items()})
 
 

@@ -1,4 +1,4 @@
-"""A Faust app whose agents are handed record batches."""
+"""A Faust app whose agents receive record batches."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def _no_preparation(_records: Sequence[Record]) -> None:
 
 
 class BatchApp(faust.App):
-    """Faust's app with the batch transport and an output that awaits every acknowledgement."""
+    """Faust's app with the batch transport, and a producer that awaits every acknowledgement."""
 
     def __init__(
         self,
@@ -53,19 +53,19 @@ class BatchApp(faust.App):
 
         Args:
             id: Name of the application.
-            output: What the agents send with.
-            prepare: Awaited with the records of a batch before its agent gets it: for whatever
-                decoding them has to wait for, with the event loop free meanwhile.
+            output: The producer that the agents send with.
+            prepare: Awaited with the records of a batch before its agent gets them. It may fetch
+                what is needed to decode them, without blocking the event loop.
             dead_letter: Makes the dead letter of a record that can't be read, or that an agent
                 fails on; without it, such a record ends the worker.
-            check_assignment: Called in a thread of its own at each assignment, before the first
-                record; if it raises, the worker ends and processes nothing.
-            on_batch: Called with each batch that an agent has computed, the agent's name, and how
-                long it took, in seconds: for metrics, which count records and not batches.
-            on_recovered: Called with the name of a table, and how many messages of its changelog
-                were applied to it.
-            directory: Where the tables are kept in RocksDB; None keeps them in memory.
-            journal: Remembers, across the death of the process, which records it had in hand.
+            check_assignment: Called in its own thread at each assignment, before the first record;
+                if it raises, the worker ends and processes nothing.
+            on_batch: Called with each batch that an agent has computed, the agent's name, and the
+                time it took, in seconds: for metrics, which count records, not batches.
+            on_recovered: Called with the name of a table, and the number of its changelog's
+                messages that were applied.
+            directory: Where tables are kept in RocksDB; None keeps them in memory.
+            journal: Remembers, across a crash of the process, which records it was handling.
             settings: Faust's settings.
 
         Raises:
@@ -88,14 +88,14 @@ class BatchApp(faust.App):
         self.on_recovered = on_recovered
         self._directory = directory
         self.read_until: Mapping[tuple[str, int], int] = {}
-        """The offset of a partition from which on nothing is read, nor ever committed."""
+        """For a partition, the offset at which reading ends; nothing beyond it is committed."""
         self._watchdog: Watchdog | None = None
         self._sources: list[str] = []
-        # How often messages were acknowledged that came of a partition.
+        # Per partition, how often messages derived from it were acknowledged.
         self._progress: Counter[tuple[str, int]] = Counter()
 
     def watch(self, bootstrap_servers: str, timeout_s: float) -> None:
-        """End the process if it has lag and makes no progress for so long, in seconds."""
+        """End the process if it has lag and makes no progress for this long, in seconds."""
         self._watchdog = Watchdog(
             bootstrap_servers,
             self.conf.id,
@@ -106,7 +106,7 @@ class BatchApp(faust.App):
         )
 
     def count_progress(self, partition: TP) -> None:
-        """Note that messages which came of a partition are acknowledged."""
+        """Note that messages derived from a partition are acknowledged."""
         self._progress[partition.topic, partition.partition] += 1
 
     def _assigned(self) -> list[tuple[str, int]]:
@@ -115,8 +115,8 @@ class BatchApp(faust.App):
             for tp in self.consumer.assignment()
             if tp.topic in self._sources
         ]
-        # After an outage a group may have been formed before the broker knew its topics, with
-        # nothing for anybody: who has nothing looks after all.
+        # After an outage, a group may have formed before the broker knew its topics, with nothing
+        # assigned to any member. So a worker without partitions watches all of them.
         return assigned or [
             (topic, partition)
             for topic in self._sources
@@ -124,7 +124,7 @@ class BatchApp(faust.App):
         ]
 
     def not_ready(self) -> str | None:
-        """Why the worker does not process its partitions yet; None if it does."""
+        """Why the worker does not process its partitions yet; None once it does."""
         if self.rebalancing or not self.tables.actives_ready:
             return "tables are being recovered" if self.in_recovery else "the group is forming"
         if not self.consumer.assignment():
@@ -132,10 +132,10 @@ class BatchApp(faust.App):
         return None
 
     def checkpoint(self) -> Callable[[int], None]:
-        """What to call once an offset is committed, with the generation that it shows current.
+        """A function to call after a commit, with the generation that the commit has confirmed.
 
-        The tables then save what is acknowledged at this moment: the commit shows that their
-        partitions were still ours.
+        It makes the tables save the rows acknowledged up to now: the commit has confirmed that
+        their partitions still belonged to this worker.
         """
         saves = [cast("BatchTable", table).checkpoint() for table in self.tables.values()]
 
@@ -150,13 +150,13 @@ class BatchApp(faust.App):
         return dict(recovery.recovery.active_offsets)
 
     async def on_started(self) -> None:
-        """Watch from the time that the consumer runs."""
+        """Start the watchdog once the consumer runs."""
         if self._watchdog is not None:
             self._watchdog.start()
         await super().on_started()
 
     async def on_stop(self) -> None:
-        """Watch no longer, then stop."""
+        """Stop the watchdog, then the app."""
         if self._watchdog is not None:
             self._watchdog.stop()
         await super().on_stop()
@@ -165,7 +165,7 @@ class BatchApp(faust.App):
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
 
     def on_init_dependencies(self) -> Iterable[ServiceT]:
-        """Start the output first, so that it stops last."""
+        """Start the producer first, so that it stops last."""
         return chain([self.output], super().on_init_dependencies())
 
     def batch_table(self, name: str, partitions: int) -> BatchTable:
@@ -176,8 +176,8 @@ class BatchApp(faust.App):
             partitions=partitions,
             key_type=bytes,
             value_type=bytes,
-            # Fetches, each of many rows. Not 1: for that, Faust goes on reading the changelog when
-            # recovery is over, and our own rows of a moment ago would replace those of now.
+            # Counted in fetches of many rows each. Not 1: with 1, Faust keeps reading the changelog
+            # after recovery, and rows written a moment ago would replace newer ones.
             recovery_buffer_size=2,
         )
         table.directory = self._directory
@@ -193,15 +193,15 @@ class BatchApp(faust.App):
     ) -> Callable[[Callable[[BatchStream], Awaitable[None]]], Any]:
         """Make a function over batches the agent of these topics.
 
-        Whatever the function lets escape is a bug: the worker ends without committing, because
-        going on would skip the batch.
+        An exception that the function does not handle is a bug: the worker ends without
+        committing, because going on would skip the batch.
 
         Args:
             topics: Names of the topics that the agent reads.
-            weight: Weight of a record; without it, batches come as they were fetched.
-            limit: Batches are cut between records of different keys so that none weighs more.
-            limit_of_key: Batches are cut between any records so that none weighs more, unless it
-                is a single record.
+            weight: Weight of a record; without it, batches stay as they were fetched.
+            limit: Largest weight of a batch, which is cut between records of different keys.
+            limit_of_key: Largest weight of a batch whose records have the same key; it is cut
+                between any two records. A single record may weigh more.
         """
         self._sources += topics
         channel = self.topic(*topics, key_serializer="raw", value_serializer="raw", acks=True)
@@ -215,7 +215,7 @@ class BatchApp(faust.App):
                 except Exception as error:  # noqa: BLE001 - ends the worker
                     crash(f"agent {work.__name__} failed", error)
 
-            # One at a time: acknowledgements of a partition have to be in order.
+            # One at a time: a partition's batches have to be acknowledged in order.
             return self.agent(channel, name=work.__name__, concurrency=1)(agent)
 
         return decorate

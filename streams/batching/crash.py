@@ -11,7 +11,7 @@ EXIT_STATUS_BUG = 70
 
 
 def crash(what: str, error: BaseException) -> None:
-    """End the process at once, without committing: a supervisor starts it again."""
+    """End the process at once, without committing; a supervisor starts it again."""
     log.critical("%s; the worker ends without committing", what, exc_info=error)
     logging.shutdown()
     os._exit(EXIT_STATUS_BUG)

@@ -1,12 +1,13 @@
-"""Remembers, across the death of the process, which records it had in hand.
+"""Remembers, across a crash of the process, which records it was handling.
 
-An exception names its record. A crash of native code, or of memory, ends the process and names
-nothing: the next process would read the same record and end the same way. So the offsets in hand
-stand in a mapped file, which outlives the process. After a death, the records of that range are
-handled one by one; the record that is in hand at the next death is the one, and is skipped.
+An exception names its record. A crash in native code, or for lack of memory, ends the process and
+names nothing: the next process would read the same record and crash again. So the offsets being
+handled are written to a mapped file, which survives the process. After a crash, the records of that
+range are handled one by one; the record that is being handled at the next crash is the cause, and
+is skipped.
 
-A kill -9 looks alike, and may hit any record. It takes several at the very same record to skip it,
-where a fault that Python has noted takes one.
+A kill -9 looks the same, and may hit any record. So a record is skipped after several unexplained
+crashes, but after one that Python has logged as a fault.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from streams.batching.records import Record, RecordBatch
 
 IN_HAND_BYTES = 1024
-# Deaths with the record alone in hand; the one with its whole batch in hand comes before.
+# Crashes while the record was handled alone, after the one while its whole batch was handled.
 DEATHS_BY_FAULT = 1
 DEATHS_UNEXPLAINED = 3
 KEPT_DAYS = 7
@@ -35,18 +36,18 @@ SUSPECTS_KEPT = 100
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """Records that were in hand when a process died.
+    """Records that were being handled when a process crashed.
 
     Attributes:
         topic: Their topic.
         partition: Their partition.
         first: Offset of the first.
         last: Offset of the last.
-        timestamp: Timestamp of the first, in milliseconds since the epoch: a topic that was made
-            anew has other records at the same offsets.
-        faults: Deaths with these in hand that Python has noted a fault of native code for.
-        deaths: Deaths with these in hand.
-        seen_at: When the last was, in seconds since the epoch.
+        timestamp: Timestamp of the first, in milliseconds since the epoch: a topic that was
+            deleted and created again has other records at the same offsets.
+        faults: Crashes meanwhile for which Python has logged a fault in native code.
+        deaths: Crashes meanwhile.
+        seen_at: Time of the last crash, in seconds since the epoch.
     """
 
     topic: str
@@ -60,13 +61,13 @@ class Suspect:
 
     @property
     def is_guilty(self) -> bool:
-        """Whether this is a single record that no process survives."""
+        """Whether this is a single record that crashes every process."""
         return self.first == self.last and (
             self.faults >= DEATHS_BY_FAULT or self.deaths >= DEATHS_UNEXPLAINED
         )
 
     def is_in(self, batch: RecordBatch) -> bool:
-        """Whether a batch has these records, or some of them."""
+        """Whether a batch contains some of these records."""
         records = batch.records
         return (
             (batch.topic, batch.partition) == (self.topic, self.partition)
@@ -77,10 +78,10 @@ class Suspect:
 
 
 class CrashJournal:
-    """What this process has in hand, and what earlier ones died of; in files of a directory."""
+    """What this process is handling, and what crashed earlier ones; kept in a directory."""
 
     def __init__(self, directory: Path) -> None:
-        """Read what the process before had in hand when it ended, and begin anew."""
+        """Read what the previous process was handling when it ended, and start afresh."""
         directory.mkdir(parents=True, exist_ok=True)
         self._file = directory / "crash-suspects.json"
         self._suspects = self._load()
@@ -89,7 +90,7 @@ class CrashJournal:
         fault = fault_log.exists() and fault_log.stat().st_size > 0
         if in_hand.exists():
             self._note_death(in_hand.read_bytes(), fault=fault)
-        # Kept for whoever looks for the cause; a new fault has a file of its own.
+        # Kept for finding the cause; a new fault gets its own file.
         if fault:
             fault_log.replace(directory / "native-crash.last.log")
         with in_hand.open("wb") as file:
@@ -101,7 +102,7 @@ class CrashJournal:
 
     @contextmanager
     def in_hand(self, batch: RecordBatch) -> Iterator[None]:
-        """Note that these records are being handled, until they are."""
+        """Note, as long as the block lasts, that these records are being handled."""
         entry = _entry(batch)
         self._in_hand[: len(entry)] = entry
         try:
@@ -110,7 +111,7 @@ class CrashJournal:
             self._in_hand[0] = 0
 
     def suspects(self, batch: RecordBatch) -> bool:
-        """Whether a process has died with records of this batch in hand."""
+        """Whether a process has crashed while it handled records of this batch."""
         return any(suspect.is_in(batch) for suspect in self._suspects)
 
     def reason_to_skip(self, batch: RecordBatch) -> str | None:
@@ -125,7 +126,7 @@ class CrashJournal:
         return None
 
     def survived(self, batch: RecordBatch) -> None:
-        """Acquit what has been handled one by one; what was skipped stays: it may come again."""
+        """Clear records that were handled one by one; skipped ones stay, as they may come again."""
         left = [s for s in self._suspects if s.is_guilty or not s.is_in(batch)]
         if left != self._suspects:
             self._suspects = left
@@ -144,7 +145,7 @@ class CrashJournal:
             ),
             None,
         )
-        # The first death is of a batch, even of a batch of one.
+        # The first crash counts for the batch, even if it has a single record.
         again = before is not None or any(self._contains(s, found) for s in self._suspects)
         counted = replace(
             before or found,
@@ -167,7 +168,7 @@ class CrashJournal:
         try:
             found = [Suspect(**fields) for fields in json.loads(self._file.read_text())]
         except (OSError, ValueError, TypeError):
-            return []  # none yet, or broken: the next deaths tell again
+            return []  # no file yet, or a damaged one: the next crashes are noted again
         return [suspect for suspect in found if suspect.seen_at > oldest]
 
     def _save(self) -> None:

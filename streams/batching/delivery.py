@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from streams.batching.records import Record
     from streams.batching.table import BatchTable, Rows
 
-# Messages of one agent that may be on their way to the broker while it computes the next batch. Not
-# so many batches: under light load they are small, and waiting for a few of them would be most of
-# the latency.
+# Backpressure: messages of one agent that may be in flight while it computes the next batch. Not
+# counted in batches: under light load, a limit of a few batches would be most of the latency.
 MAX_IN_FLIGHT_MESSAGES = 50_000
 
 
 class Batch(RecordBatch):
-    """A record batch, and the way to say what came of it."""
+    """A record batch, and how to deliver what a stage makes of it."""
 
     def __init__(
         self, batches: BatchStream, message: Event, records: Sequence[Record], *, last: bool
@@ -55,11 +54,11 @@ class Batch(RecordBatch):
     async def deliver(self, outcome: Outcome, *written: Rows) -> None:
         """Send the outcome, then the rows to their changelogs, then acknowledge the batch.
 
-        Rows of several tables are written one table after the other: a changelog never has rows of
-        this batch that an earlier one lacks.
+        Rows of several tables are written one table after another: a changelog never has rows of
+        this batch that an earlier table's changelog lacks.
 
-        Returns as soon as another batch may be computed; a message that the broker does not
-        take ends the worker.
+        Returns as soon as another batch may be computed. A message that the broker refuses ends
+        the worker.
         """
         changelogs = (rows.changelog_messages() for rows in written)
         phases = (outcome.messages, outcome.announcements, *changelogs)
@@ -79,7 +78,7 @@ class Batch(RecordBatch):
 
 
 class BatchStream:
-    """The batches of an agent's topics, one after the other."""
+    """The batches of an agent's topics, one after another."""
 
     def __init__(
         self,
@@ -105,7 +104,7 @@ class BatchStream:
         async for event in cast("Any", self._stream).noack().events():
             message: Event = event.message
             records = await self._readable(message, event.value)
-            if not records:  # the position has moved, over what is not for us
+            if not records:  # the position has moved past records that are not for us
                 await Batch(self, message, records, last=True).deliver(Outcome())
                 continue
             *first, last = self._cut(records)
@@ -116,7 +115,7 @@ class BatchStream:
             yield Batch(self, message, last, last=True)
 
     async def _readable(self, message: Event, fetched: RecordBatch) -> Sequence[Record]:
-        """The records that could be read; the dead letters of the others are on their way."""
+        """The records that could be read; dead letters for the others are enqueued."""
         unreadable = [r for r in fetched.records if isinstance(r, UnreadableRecord)]
         if not unreadable:
             return fetched.records
@@ -145,9 +144,9 @@ class BatchStream:
     async def enqueue(
         self, phases: Sequence[Messages], acknowledge: Callable[[], None], message: Event
     ) -> None:
-        """Send at once, acknowledge after the batches before, and wait while much is ahead.
+        """Send at once, acknowledge after earlier batches, and wait while too much is in flight.
 
-        Nothing is sent any more once the message's partition may be another worker's.
+        Sending stops once the message's partition may belong to another worker.
         """
         app, partition, generation = self.app, message.tp, message.generation_id
         before = self._in_flight[-1][0] if self._in_flight else None

@@ -1,9 +1,9 @@
-"""Takes apart what a fetch brought, so that no record of it can stop the consumer.
+"""Parses the result of a fetch, so that no record can stop the consumer.
 
-aiokafka's parser raises for a header whose name is not UTF-8, for a codec that it does not know and
-for bytes that its codec does not take, and takes as much memory as a compressed record batch asks
-for. Raised in the fetcher, that ends a worker at each start, at the same offset. So everything that
-a broker can hold is read here: as its records if that is possible, as an `UnreadableRecord` if not.
+aiokafka's parser raises on a header whose name is not UTF-8, on an unknown compression codec and on
+bytes that the codec does not accept, and allocates as much memory as a compressed record batch asks
+for. An exception in the fetcher would end a worker at each start, at the same offset. So everything
+that a broker can store is read here: as records if possible, as an `UnreadableRecord` if not.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
-# A broker takes a batch by its compressed size: a megabyte of it may be gigabytes.
+# A broker limits the compressed size of a batch: a megabyte may expand to gigabytes.
 MAX_BATCH_BYTES = 32 * MIB
-# Up to here a batch is parsed by aiokafka, which is fast and makes an object of each header.
+# Up to this size aiokafka parses a batch: fast, but with one object per header.
 MAX_FAST_BATCH_BYTES = 2 * MIB
 MAX_HEADERS = 10_000
-# A checksum may have become wrong on the way here: fetch the batch again before it counts.
+# The batch may have been damaged on the way here: fetch it this often before that counts.
 CORRUPT_FETCHES = 3
 
 # Of a record batch: base offset, length, leader epoch, magic, checksum, attributes, last offset
@@ -48,7 +48,7 @@ _XERIAL_MAGIC, _XERIAL_HEADER_BYTES = b"\x82SNAPPY\0", 16
 
 
 class UnreadableBatch(ValueError):
-    """A record batch, or a record of one, can't be taken apart; the message says why."""
+    """A record batch, or a record of one, can't be parsed; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +67,29 @@ class ParsedRecord:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableRecord(ParsedRecord):
-    """What stands at an offset and can't be read; its value is the bytes as the broker has them."""
+    """An unreadable record at an offset; its value is the bytes as the broker has them."""
 
     reason: str = ""
 
 
 class RecordBatches:
-    """The record batches that a fetch brought of one partition; the last may be cut off."""
+    """The record batches that a fetch returned for one partition; the last may be cut off."""
 
     def __init__(self, fetched: bytes) -> None:
-        """Begin with the first."""
+        """Start at the first batch."""
         self._fetched = memoryview(fetched)
         self._at = 0
 
     def size_in_bytes(self) -> int:
-        """Size of all of them, in bytes."""
+        """Total size, in bytes."""
         return len(self._fetched)
 
     def has_next(self) -> bool:
-        """Whether another batch is there as a whole."""
+        """Whether there is another complete batch."""
         return self._end() is not None
 
     def next_batch(self) -> memoryview:
-        """The bytes of the next batch; there has to be one."""
+        """The bytes of the next batch, which has to exist."""
         begin, self._at = self._at, self._end() or 0
         return self._fetched[begin : self._at]
 
@@ -102,10 +102,10 @@ class RecordBatches:
 
 
 class FetchedRecords(PartitionRecords):  # type: ignore[misc]
-    """The records of a partition that one fetch brought, whatever they are made of."""
+    """The records that one fetch returned for a partition, whatever they contain."""
 
     next_fetch_offset: int
-    # How often a batch was fetched whose checksum was wrong, by partition and offset.
+    # How often a batch with a wrong checksum was fetched, by partition and offset.
     _corrupt: ClassVar[Counter[tuple[Any, int]]] = Counter()
 
     def _unpack_records(self) -> Iterator[Record]:
@@ -118,7 +118,7 @@ class FetchedRecords(PartitionRecords):  # type: ignore[misc]
                 yield self._unreadable(raw, batch, "its checksum is wrong: it was damaged")
             elif not self._is_left_out(batch):
                 yield from self._read(raw, batch)
-            # Also past what compaction has taken from the end of the batch.
+            # Also past offsets that compaction has removed from the end of the batch.
             self.next_fetch_offset = max(batch.next_offset, self.next_fetch_offset)
 
     def _fetch_again(self, offset: int) -> bool:
@@ -130,7 +130,7 @@ class FetchedRecords(PartitionRecords):  # type: ignore[misc]
         return False
 
     def _is_left_out(self, batch: Any) -> bool:
-        """Whether it is a transaction's marker, or of a transaction that was aborted."""
+        """Whether this is a transaction marker, or belongs to an aborted transaction."""
         if self._isolation_level == READ_COMMITTED and batch.producer_id is not None:
             self._consume_aborted_up_to(batch.base_offset)
             if batch.is_control_batch and self._contains_abort_marker(batch):
@@ -155,7 +155,7 @@ class FetchedRecords(PartitionRecords):  # type: ignore[misc]
         yield from self._new(parsed(plain), batch.next_offset)
 
     def _new(self, records: Iterator[Record], end: int) -> Iterator[Record]:
-        """Those from the position on: a batch may begin before it."""
+        """The records from the position on: a batch may begin before it."""
         for record in records:
             offset = record.offset
             if offset >= end:

@@ -1,9 +1,9 @@
-"""A stage's work on a batch; and where it fails, the search for the record that it fails on.
+"""A stage's work on a batch and, if it fails, the search for the record that it fails on.
 
-Whatever a record holds, it is handled or it becomes a dead letter: it must not end the worker, be
-read again, and end the next one. So a batch whose work raises is taken back and tried again record
-by record, and the one that raises again is a dead letter. What fails for other reasons than a
-record, as a full disk does, ends the worker: no record is to blame.
+Whatever a record contains, it is processed or becomes a dead letter. Otherwise it would end the
+worker, be read again, and end the next one. So if a stage raises on a batch, its rows are taken
+back and the batch is tried record by record; a record that raises again becomes a dead letter. A
+failure whose cause is not a record, such as a full disk, ends the worker.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ SURROUNDINGS = (OSError, MemoryError, StoreFailed)
 
 
 class Handling:
-    """How the batches of a worker are handled."""
+    """Lets stages process the batches of a worker."""
 
     def __init__(self, dead_letter: DeadLetter | None, journal: CrashJournal | None) -> None:
-        """Handle batches; without dead letters, an exception is the caller's.
+        """Prepare; without dead letters, exceptions are passed on to the caller.
 
         Args:
             dead_letter: Makes the dead letter of a record that a stage fails on.
-            journal: Remembers which records are in hand; None forgets them with the process.
+            journal: Remembers, across a crash, which records were being handled; None: none.
         """
         self._dead_letter = dead_letter
         self._journal = journal
@@ -45,7 +45,7 @@ class Handling:
     def handle(
         self, batch: RecordBatch, work: Work, tables: Sequence[BatchTable]
     ) -> tuple[Outcome, list[Rows]]:
-        """What a stage makes of a batch, and the rows that it has written, a table each.
+        """Let a stage process a batch; returns its outcome, and the rows written per table.
 
         Args:
             batch: The records; there may be none.
@@ -53,7 +53,7 @@ class Handling:
             tables: Its tables.
 
         Raises:
-            Exception: What the work raised, if no record is to blame.
+            Exception: The work raised it, and the cause is not a record.
         """
         if not batch.records:
             return Outcome(), []

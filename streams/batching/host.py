@@ -1,4 +1,4 @@
-"""What the parts of the batch delivery need of the app that they are part of."""
+"""The app, as the other parts of the library see it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """The app, as its batch stream, its tables and its consumer see it.
+    """What batch stream, tables and consumer need from their app.
 
     Attributes:
         output: What the agents send with.
         prepare: Awaited with the records of a batch before its agent gets it.
-        handle: Lets a stage work on a batch; what it makes of it, and the rows of its tables.
-        on_batch: Called with a computed batch, the agent's name and the seconds that it took.
-        dead_letter: Makes the dead letter of a record; None if there is to be none.
-        lease: Until when the worker's partitions are its own.
+        handle: Lets a stage process a batch; returns its outcome and the rows of its tables.
+        on_batch: Called with a computed batch, the agent's name, and the seconds it took.
+        dead_letter: Makes the dead letter of a record; None to make none.
+        lease: Until when the worker owns its partitions.
         check_assignment: Raises if the worker must not process what it is assigned.
         on_recovered: Called with a table's name and the changelog messages applied to it.
-        read_until: The offset of a partition from which on nothing is read.
+        read_until: For a partition, the offset at which reading ends.
         consumer: Faust's consumer.
         consumer_generation_id: The generation of the consumer group.
     """
@@ -44,7 +44,7 @@ class Host(Protocol):
     consumer_generation_id: int
 
     def checkpoint(self) -> Callable[[int], None]:
-        """What to call once an offset is committed, with the generation that it shows current."""
+        """A function to call after a commit, with the generation that the commit has confirmed."""
 
     def count_progress(self, partition: TP) -> None:
-        """Note that messages which came of a partition are acknowledged."""
+        """Note that messages derived from a partition are acknowledged."""

@@ -1,11 +1,11 @@
-"""Until when the partitions that a worker has are its own for sure.
+"""Until when a worker certainly owns its partitions.
 
-A group coordinator gives the partitions of a member away when it has heard no heartbeat for the
-session timeout, or when the group has been forming anew for the rebalance timeout without it. A
-worker that does not notice, because its event loop stood still or its host was suspended, would
-write where another worker writes by then. So it asks here before it sends: what counts is what the
-coordinator has answered, and the time at which that was asked, by a clock that goes on while the
-host is suspended.
+The group coordinator reassigns a member's partitions when it has received no heartbeat for the
+session timeout, or when the member has not rejoined a rebalance within the rebalance timeout. A
+worker that does not notice, because its event loop was blocked or its host suspended, would write
+where another worker writes by then. So it checks the lease before it sends. What counts is the
+coordinator's last answer, and the time of the request, by a clock that goes on while the host is
+suspended.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ NO_GENERATION = -1
 
 
 class LostPartitions(RuntimeError):
-    """The partitions may be another worker's by now: nothing more may be sent for them."""
+    """The partitions may belong to another worker by now: nothing more may be sent for them."""
 
 
 def seconds_since_boot() -> float:
-    """Seconds on a clock that nobody sets, and that goes on while the host is suspended."""
+    """Seconds on a clock that is never adjusted, and goes on while the host is suspended."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class _Term(NamedTuple):
-    """What the coordinator has said last: of which generation, and until when it holds."""
+    """The coordinator's last answer: for which generation it holds, and until when."""
 
     generation: int
     until: float
 
 
 class Lease:
-    """What the group coordinator has granted; read and written by any thread."""
+    """What the group coordinator has confirmed; any thread may use it."""
 
     def __init__(
         self,
@@ -47,8 +47,8 @@ class Lease:
         """Begin with nothing granted.
 
         Args:
-            session_timeout_s: After so long without a heartbeat a member is out, in seconds.
-            rebalance_timeout_s: So long a group that forms anew waits for its members, in seconds.
+            session_timeout_s: Session timeout of the consumer group, in seconds.
+            rebalance_timeout_s: How long a rebalance waits for members to join, in seconds.
             clock: The time, in seconds.
         """
         self._session_timeout_s = session_timeout_s
@@ -58,13 +58,13 @@ class Lease:
         self._stable_at = 0.0
 
     def renewed(self, generation: int, asked_at: float, *, rebalancing: bool = False) -> None:
-        """Note that the coordinator knows us.
+        """Note that the coordinator has confirmed this worker as a member.
 
         Args:
-            generation: Generation of the group that we are a member of.
-            asked_at: When it was asked, by the clock: it answered later, never earlier.
-            rebalancing: It also said that the group forms anew: our partitions are ours until we
-                join, or until it waits no longer.
+            generation: Generation of the group in which it is a member.
+            asked_at: Time of the request, by the clock; the answer came later, never earlier.
+            rebalancing: The answer was that a rebalance has begun: the partitions stay with this
+                worker until it rejoins, or until the rebalance timeout.
         """
         until = asked_at + self._session_timeout_s
         if rebalancing:
@@ -74,14 +74,14 @@ class Lease:
         self._term = _Term(generation, until)
 
     def lost(self) -> None:
-        """Note that the coordinator does not know us any more."""
+        """Note that this worker is no longer a member."""
         self._term = _Term(NO_GENERATION, 0.0)
 
     def check(self, generation: int | None) -> None:
-        """Make sure that the partitions which were assigned in a generation are still ours.
+        """Make sure that partitions assigned in a generation still belong to this worker.
 
         Raises:
-            LostPartitions: They may be another worker's.
+            LostPartitions: They may belong to another worker.
         """
         current, until = self._term
         if current != generation:

@@ -1,8 +1,8 @@
-"""Sending: group commit on librdkafka, with the acknowledgement of every message awaited.
+"""Sending: group commit on librdkafka, awaiting the acknowledgement of every message.
 
-Stages hand over what they have whenever they have it; one round at a time sends all that has
-come in meanwhile and waits until the broker has acknowledged it. Under light load a round is one
-message and takes a round trip; under heavy load it grows by itself: there is no batching timer.
+Stages hand over messages at any time. One round at a time sends everything that has come in
+meanwhile, and waits until the broker has acknowledged it. Under light load a round is one message
+and takes one round trip; under heavy load rounds grow by themselves, without a batching timer.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ log = logging.getLogger(__name__)
 __all__ = ["BatchProducer", "LostMessage", "Message"]
 
 FLUSH_TIMEOUT_S = 60.0
-# librdkafka sends a request for each partition, and an idempotent producer has at most five under
-# way: a round of small messages to many partitions waits for them in turn.
+# librdkafka sends one request per partition, and an idempotent producer has at most five in flight:
+# a round of small messages to many partitions would queue for them.
 PRODUCERS = 3
 PULSE_S = 0.1
-# Bytes that are in flight at a time: keys and values, as they are handed over. How many adapts to
-# how soon they are acknowledged, so that a throttled broker slows a worker down and ends none: a
-# message's time is up when it was in flight for too long, not when it waited for its turn here.
+# Bytes in flight at a time: keys and values, uncompressed. The window adapts to how soon they are
+# acknowledged, so that a throttled broker slows a worker down but does not end it: a message times
+# out when it was in flight for too long, not when it waited for its turn here.
 FIRST_WINDOW, LEAST_WINDOW, LARGEST_WINDOW = 512 * 1024, 32 * 1024, 4 * 1024 * 1024
-# Acknowledged sooner, a window grows; later, it shrinks.
+# If acknowledgements arrive sooner than this, the window grows; later than that, it shrinks.
 SOON_S, LATE_S = 0.5, 2.0
 
 
 class LostMessage(RuntimeError):
-    """The broker did not take a message: whatever it was derived from must not be committed."""
+    """The broker did not take a message: the batch that it came from must not be committed."""
 
 
 class _Delivery:
-    """Messages on their way: what is left to send, and who waits for it."""
+    """Messages to send, phase by phase, and the future that waits for them."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class _Delivery:
         may_send: Callable[[], None],
         on_progress: Callable[[], None],
     ) -> None:
-        # Empty ones too: a delivery must not overtake, phase by phase, one that came before it.
+        # Empty phases count: no phase may overtake the same phase of an earlier delivery.
         self.phases = deque(phases)
         self.done = done
         self.may_send = may_send
@@ -75,17 +75,17 @@ class BatchProducer(Service):
 
         Args:
             bootstrap_servers: Kafka brokers as host:port,…
-            config: librdkafka settings that replace or join ours.
-            max_suspension_s: A process that was stopped for longer, in seconds, ends when it wakes
-                up, instead of sending what it held: others have its partitions by then. Below the
-                session timeout of the consumer group.
+            config: librdkafka settings that override or extend the defaults.
+            max_suspension_s: A process that was suspended for longer, in seconds, ends when it
+                wakes up, without sending anything: others own its partitions by then. Has to be
+                below the session timeout of the consumer group.
         """
         super().__init__()
         self._config: dict[str, Any] = {
             "bootstrap.servers": bootstrap_servers,
             # Ordered and without duplicates, as long as a topic's producer lives.
             "enable.idempotence": True,
-            # Java's partitioner: librdkafka's own puts one key on two partitions.
+            # Java's partitioner: with librdkafka's default, one key would be on two partitions.
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
             "linger.ms": 2,
@@ -95,7 +95,7 @@ class BatchProducer(Service):
             "queue.buffering.max.messages": 2_000_000,
             "queue.buffering.max.kbytes": 1024 * 1024,
             "message.timeout.ms": 30_000,
-            # An acknowledgement is that nothing is left in the queue; only failures call back.
+            # All is acknowledged once the queue is empty; only failures call back.
             "delivery.report.only.error": True,
             **(config or {}),
         }
@@ -104,11 +104,11 @@ class BatchProducer(Service):
         self._failure: KafkaError | None = None
         self._producers: list[Producer] = []
         self._producer_of: dict[str, Producer] = {}
-        # Of the deliveries in the round that is being sent.
+        # Of the deliveries in the current round.
         self._fences: list[Callable[[], None]] = []
         self._progress: list[Callable[[], None]] = []
         self._window = FIRST_WINDOW
-        self._longest_sleep_s = max_suspension_s
+        self._max_suspension_s = max_suspension_s
         self._awake_at = seconds_since_boot()
 
     async def on_start(self) -> None:
@@ -124,7 +124,7 @@ class BatchProducer(Service):
             time.sleep(PULSE_S)
 
     def check_may_send(self) -> None:
-        """End the process if what is being sent may be another worker's to send by now."""
+        """End the process if another worker may own the partitions that it is sending for."""
         self.check_not_suspended()
         try:
             for fence in self._fences:
@@ -133,10 +133,10 @@ class BatchProducer(Service):
             crash("what is in flight may not be sent any more", error)
 
     def check_not_suspended(self) -> None:
-        """End the process if it has been stopped for too long."""
-        slept = seconds_since_boot() - self._awake_at
-        if slept > self._longest_sleep_s:
-            crash("woke up too late", LostMessage(f"stopped for {slept:.1f} s"))
+        """End the process if it was suspended for too long."""
+        suspended = seconds_since_boot() - self._awake_at
+        if suspended > self._max_suspension_s:
+            crash("woke up too late", LostMessage(f"stopped for {suspended:.1f} s"))
 
     async def send(
         self,
@@ -147,9 +147,9 @@ class BatchProducer(Service):
         """Send messages and wait until the broker has acknowledged them.
 
         Args:
-            phases: Messages to send, each phase after the one before it is acknowledged. Calls
-                are served in order: no phase of a call overtakes the same phase of one before.
-            may_send: Asked before each phase, and while it is being sent, from any thread; if it
+            phases: Messages to send, each phase once the one before it is acknowledged. Calls are
+                served in order: no phase of a call overtakes the same phase of an earlier call.
+            may_send: Called before each phase, and while it is being sent, from any thread; if it
                 raises, nothing more is sent.
             on_progress: Called whenever messages are acknowledged, from any thread.
 
@@ -179,7 +179,7 @@ class BatchProducer(Service):
             try:
                 if columns:
                     await asyncio.to_thread(self._send_round, columns)
-            except Exception as error:  # noqa: BLE001 - whoever waits ends the worker
+            except Exception as error:  # noqa: BLE001 - those who wait end the worker
                 self._fences = []
                 for delivery in self._waiting:
                     if not delivery.done.done():
@@ -232,7 +232,7 @@ class BatchProducer(Service):
             progressed()
 
     def _producer_for(self, topic: str) -> Producer:
-        """The topic's producer, the same for good: that keeps its messages in order."""
+        """The producer of a topic, always the same, so that its messages stay in order."""
         if topic not in self._producer_of:
             number = len(self._producer_of) % len(self._producers)
             self._producer_of[topic] = self._producers[number]

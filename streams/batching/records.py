@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Record(Protocol):
-    """One record of a batch as the consumer read it: raw bytes, and where they stood."""
+    """One record of a batch as the consumer read it: raw bytes, and their offset."""
 
     @property
     def offset(self) -> int:
@@ -56,7 +56,7 @@ class Message(NamedTuple):
 
 
 DeadLetter = Callable[[RecordBatch, Record, str], Message]
-"""Makes the message that keeps a record which can't be processed, and says why in a sentence."""
+"""Makes a message with a record that can't be processed, and the reason in one sentence."""
 
 
 class Column(NamedTuple):
@@ -75,7 +75,7 @@ class Messages:
     """
 
     def __init__(self, *messages: Message) -> None:
-        """Begin with some messages."""
+        """Start with some messages."""
         self.columns: list[Column] = []
         for message in messages:
             self.append(message)
@@ -96,7 +96,7 @@ class Messages:
         self.columns.append(Column(topic, keys, values, partition))
 
     def extend(self, messages: Messages) -> None:
-        """Add messages behind these."""
+        """Append messages."""
         self.columns.extend(messages.columns)
 
     def __iter__(self) -> Iterator[Message]:
@@ -110,7 +110,7 @@ class Messages:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a stage makes of a batch.
+    """What a stage returns for a batch.
 
     Attributes:
         messages: Sent first.
@@ -121,6 +121,6 @@ class Outcome:
     announcements: Messages = field(default_factory=Messages)
 
     def extend(self, outcome: Outcome) -> None:
-        """Add what another part of the batch comes to."""
+        """Append the outcome of another part of the batch."""
         self.messages.extend(outcome.messages)
         self.announcements.extend(outcome.announcements)

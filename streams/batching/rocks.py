@@ -1,19 +1,21 @@
-"""Rows of a table in RocksDB, one database a partition: a restart recovers only what is new.
+"""Rows of a table in RocksDB, one database per partition: a restart recovers only what is new.
 
-A database has the rows of its partition and, written with them in one step, how far they go in the
-changelog. That must never be further than the truth:
+A database has the rows of its partition and, written together with them, the changelog offset that
+they correspond to. That offset must never be too high:
 
-- Rows are written before their batch's messages are sent. They stay in memory until the changelog
-  has acknowledged them, and all messages before them; a row on disk speaks of no lost message.
-- The owner of a changelog partition is its only writer, and its messages get there in the order of
-  their batches. So the last offset is the one that recovery ended with, plus one for each message
-  acknowledged since. What a worker still writes that has lost the partition makes the owner's
-  offset too low: a few rows are recovered once more.
-- A worker that was stopped for long, and does not know yet that it has lost the partition, would
-  count its messages where the new owner's are. So rows stay in memory until an offset was
-  committed after their acknowledgement, which the broker refuses to who has left the group.
-- An offset says nothing about another topic of the same name. So the topic's id, which no two
-  topics share, is kept beside it, and rows of another topic are dropped.
+- Rows are written before their batch's messages are sent. They stay in memory until the broker has
+  acknowledged those messages and then the rows' changelog messages. So a row on disk never refers
+  to a lost message.
+- The owner of a changelog partition is its only writer, and messages arrive in the order of their
+  batches. So the offset is the one that recovery ended with, plus one per message acknowledged
+  since.
+- A worker that lost the partition may still append to the changelog. The owner then counts too few
+  messages, so its next start re-reads some rows. That is safe.
+- The former owner would count too many, because the new owner's messages have taken those offsets.
+  So rows stay in memory until an offset was committed after their acknowledgement: the broker
+  refuses that to a worker that is no longer in the group.
+- An offset is meaningless on another topic of the same name. So the topic's id, which no two topics
+  share, is stored beside it, and rows of another topic are discarded.
 """
 
 from __future__ import annotations
@@ -39,19 +41,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT_S = 30.0
-# Kafka keeps a tombstone for a day at least (delete.retention.ms). Who was away for longer may have
-# missed one, and would keep a row that was deleted.
+# Kafka keeps a tombstone for at least a day (delete.retention.ms). A copy older than that may have
+# missed a tombstone and would keep a deleted row.
 LONGEST_ABSENCE_S = 12 * 60 * 60
-# What Kafka before 2.8 has for the id of every topic.
+# The id that Kafka before 2.8 gives for every topic.
 NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA"
-# Where in the database its position is: no row has an empty key.
+# The database key of its position: no row has an empty key.
 POSITION = b""
 NO_OFFSET = -1
 MIB = 1024 * 1024
 
 
 class StoreInUse(RuntimeError):
-    """Another process has the directory: each worker needs one of its own."""
+    """Another process uses the directory: each worker needs its own."""
 
 
 class ChangelogInfo(NamedTuple):
@@ -62,24 +64,24 @@ class ChangelogInfo(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """How many writers of a partition were acknowledged, and when, in seconds since the epoch."""
+    """Number of acknowledged writers of a partition, and the time, in seconds since the epoch."""
 
     writers: int
     at: float
 
 
 class RocksDirectory:
-    """The directory of a worker, and what all its databases share."""
+    """A worker's directory, and what all of its databases share."""
 
     def __init__(self, path: Path, bootstrap_servers: str) -> None:
-        """Take the directory, until the process ends however it ends.
+        """Lock the directory until the process ends, in whatever way.
 
         Args:
-            path: The directory; made if it is not there.
+            path: The directory; created if it does not exist.
             bootstrap_servers: Kafka brokers as host:port,…
 
         Raises:
-            StoreInUse: Another process has it.
+            StoreInUse: Another process uses it.
         """
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
@@ -87,7 +89,7 @@ class RocksDirectory:
         self._admin: AdminClient | None = None
         self._lock = FileLock(path / "lock")
         try:
-            # RocksDB locks each database, but only as partitions are assigned: too late to say so.
+            # RocksDB locks each database, but only when partitions are assigned: too late here.
             self._lock.acquire(timeout=0)
         except Timeout as error:
             raise StoreInUse(
@@ -97,14 +99,14 @@ class RocksDirectory:
         self._cache = Cache(64 * MIB)
 
     def release(self) -> None:
-        """Let another process have the directory."""
+        """Unlock the directory."""
         self._lock.release()
 
     def describe(self, topic: str, partitions: Iterable[int]) -> ChangelogInfo:
         """Ask the broker for a topic's id and the end offsets of its partitions.
 
         Raises:
-            KafkaException: It has not answered, or a partition had no leader, for a long time.
+            KafkaException: No answer, or a partition without a leader, until the timeout.
         """
         if self._admin is None:
             self._admin = AdminClient(self._config)
@@ -117,9 +119,9 @@ class RocksDirectory:
         )(lambda admin: _described(admin, topic, numbers), self._admin)
 
     def database(self, path: Path) -> Rdict:
-        """Open a database, or make it.
+        """Open a database, or create it.
 
-        A database that RocksDB finds broken is made anew: the changelog has everything.
+        If RocksDB finds it corrupt, it is created again: the changelog has everything.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -132,7 +134,7 @@ class RocksDirectory:
             return Rdict(str(path), self._options())
 
     def _options(self) -> Options:
-        # There is a database for each table and partition: each has to be small.
+        # One database per table and partition: each has to be small.
         options, table = Options(raw_mode=True), BlockBasedOptions()
         options.create_if_missing(True)
         options.set_write_buffer_size(8 * MIB)
@@ -154,7 +156,7 @@ def _described(admin: AdminClient, topic: str, partitions: list[int]) -> Changel
 
 
 class RocksRowStore(RowStore):
-    """The rows of a table, in a database for each partition that is assigned."""
+    """The rows of a table, in one database per assigned partition."""
 
     def __init__(self, directory: RocksDirectory, table: str) -> None:
         """Open nothing yet.
@@ -169,27 +171,27 @@ class RocksRowStore(RowStore):
         self.open_partitions: dict[int, RocksPartition] = {}
 
     def partition(self, number: int) -> RocksPartition:
-        """The rows of a partition; one that is not assigned has none, and keeps none."""
+        """The rows of a partition; one that is not assigned has no rows and keeps none."""
         return self.open_partitions.get(number) or RocksPartition(None, "")
 
     def open(self, number: int, changelog: ChangelogInfo) -> None:
-        """Have a partition that is assigned, from now on without what was not saved."""
+        """Open an assigned partition. Rows never saved are dropped; recovery reads them again."""
         self.open_partitions[number] = self.load(number, self.hand_over(number), changelog)
 
     def hand_over(self, number: int) -> Rdict | None:
-        """Give up a partition that is open, but not its database; None if it is not."""
+        """Close an open partition but not its database, and return that; None if it is not open."""
         rows = self.open_partitions.pop(number, None)
         return None if rows is None else rows.hand_over()
 
     def load(self, number: int, database: Rdict | None, changelog: ChangelogInfo) -> RocksPartition:
-        """A partition as it is on disk. Takes a while, and changes nothing of the store itself.
+        """A partition as it is on disk. Takes a while, and does not change the store itself.
 
-        What is on disk is kept if it is of this changelog and may be continued.
+        Rows on disk are kept if they are of this changelog and may be continued.
 
         Args:
             number: The partition.
             database: Its database, if it is open already.
-            changelog: Its changelog as it is now.
+            changelog: Its changelog at this moment.
         """
         path = self._path / str(number)
         if database is None:
@@ -204,7 +206,7 @@ class RocksRowStore(RowStore):
         return rows
 
     def drop(self, partition: int) -> None:
-        """Close a partition that went away; its database stays, to be continued from."""
+        """Close a revoked partition; its database stays, to be continued later."""
         rows = self.open_partitions.pop(partition, None)
         if rows is not None:
             rows.close()
@@ -216,25 +218,25 @@ class RocksRowStore(RowStore):
 
 
 class RocksPartition:
-    """The rows of one partition: saved ones on disk, later ones in memory, over them.
+    """The rows of one partition: saved ones on disk, later ones in memory.
 
     Attributes:
         offset: Offset of the last changelog message that the rows on disk include; -1 if none.
     """
 
     def __init__(self, database: Rdict | None, topic_id: str) -> None:
-        """Read how far a database goes.
+        """Read the position of a database.
 
         Args:
-            database: The database; None for rows that nobody keeps.
-            topic_id: Id of the changelog topic that is written to from now on.
+            database: The database; None for rows that are not kept.
+            topic_id: Id of the changelog topic.
         """
         self.cache: dict[Any, Any] = {}
         self._database = database
         self._topic_id = topic_id
-        # By prefix and key: the row, and who has written it last.
+        # By prefix and key: the row and its last writer.
         self._unsaved: dict[bytes, dict[bytes, tuple[bytes | None, object]]] = {}
-        # What writers have written that the changelog has, in its order.
+        # Rows and writers that the changelog has, in its order.
         self._acknowledged: list[tuple[Mapping[bytes, bytes | None], object]] = []
         self._assigned_at = time.time()
         found = None if database is None else database.get(POSITION)
@@ -244,7 +246,7 @@ class RocksPartition:
         self._at: float = position.get("at", 0.0)
 
     def reason_to_discard(self, end: int, now: float) -> str | None:
-        """Why what is on disk must not be continued; None if it may be.
+        """Why the rows on disk must not be continued; None if they may be.
 
         Args:
             end: End offset of the changelog partition.
@@ -298,7 +300,7 @@ class RocksPartition:
         return [(key, value) for key, value in found.items() if value is not None]
 
     def on_acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
-        """Note that the changelog has what a writer has written; `save` brings it to disk.
+        """Note that the changelog has all rows of a writer; `save` writes them to disk.
 
         Writers have to be acknowledged in the order in which their rows are in the changelog.
         """
@@ -306,13 +308,13 @@ class RocksPartition:
             self._acknowledged.append((written, writer))
 
     def mark(self) -> Checkpoint:
-        """What is acknowledged by now."""
+        """The writers acknowledged up to now."""
         return Checkpoint(len(self._acknowledged), time.time())
 
     def save(self, mark: Checkpoint) -> None:
-        """Write to disk what was acknowledged by then, and that the changelog has so much more."""
+        """Write the rows of these writers to disk, with the changelog offset that they reach."""
         if self._database is None or not mark.writers:
-            return  # it went away meanwhile; whoever has it now recovers these rows
+            return  # revoked meanwhile; its new owner recovers these rows
         saved = self._acknowledged[: mark.writers]
         del self._acknowledged[: mark.writers]
         rows: dict[bytes, bytes | None] = {}
@@ -332,23 +334,23 @@ class RocksPartition:
                     del self._unsaved[prefix]
 
     def apply_recovered(self, rows: Mapping[bytes, bytes | None], offset: int, at: float) -> None:
-        """Write to disk what was read back from the changelog.
+        """Write rows to disk that were recovered from the changelog.
 
         Args:
-            rows: The last value of each key; None if it was deleted.
+            rows: Last value of each key; None if it was deleted.
             offset: Offset of the last message.
-            at: Its time, in seconds since the epoch: what was deleted after it, was later.
+            at: Its timestamp, in seconds since the epoch: the age of the rows.
         """
         self.cache.clear()
         self._write(rows, offset, at)
 
     def mark_current(self) -> None:
-        """Note that the rows are all that the changelog had when the partition was assigned."""
+        """Note that the rows are as recent as the changelog was at the assignment."""
         if self.offset != NO_OFFSET:
             self._write({}, self.offset, self._assigned_at)
 
     def hand_over(self) -> Rdict | None:
-        """Give up the database, open, and what is not acknowledged."""
+        """Give up the open database, and drop rows that were not saved."""
         database, self._database = self._database, None
         self._unsaved.clear()
         self._acknowledged.clear()
@@ -356,7 +358,7 @@ class RocksPartition:
         return database
 
     def close(self) -> None:
-        """Close the database and give up what is not acknowledged."""
+        """Close the database, and drop rows that were not saved."""
         database = self.hand_over()
         if database is not None:
             database.close()
@@ -364,7 +366,7 @@ class RocksPartition:
     def _write(self, rows: Mapping[bytes, bytes | None], offset: int, at: float) -> None:
         if self._database is None:
             return
-        # One step: a crash leaves rows and offset of before it, or of after it.
+        # Atomic: after a crash, rows and offset are both old or both new.
         batch = WriteBatch(raw_mode=True)
         for key, value in rows.items():
             if value is None:

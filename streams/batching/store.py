@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 class PartitionRows(Protocol):
-    """The rows of one partition, from its assignment until it goes away.
+    """The rows of one partition, from its assignment until it is revoked.
 
     Attributes:
-        cache: For whoever reads the rows to keep what it made of them, by keys of its own. Gone
-            when the partition goes away, is assigned anew or is recovered.
+        cache: For readers of the rows, to keep what they derive from them, under their own keys.
+            Emptied when the partition is revoked, assigned again or recovered.
     """
 
     cache: dict[Any, Any]
@@ -22,20 +22,17 @@ class PartitionRows(Protocol):
         """The row of a key; None if there is none."""
 
     def put(self, key: bytes, value: bytes | None, writer: object = None) -> None:
-        """Write a row; None deletes it. The writer is the batch that it is of."""
+        """Write a row; None deletes it. The writer is the batch that it comes from."""
 
     def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
         """The rows whose keys are `prefix` / something without another slash, in no order."""
 
     def on_acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
-        """The changelog has what a writer has written: it may be kept for good."""
+        """Note that the changelog has all rows of a writer: they may be saved."""
 
 
 class RowStore:
-    """Where the rows of a table are; by partition, so that one can go as a whole.
-
-    This one keeps them in memory.
-    """
+    """The rows of a table, by partition; in memory."""
 
     def __init__(self) -> None:
         """Start without rows."""
@@ -61,7 +58,7 @@ class RowStore:
         return self.partition(partition).scan(prefix)
 
     def drop(self, partition: int) -> None:
-        """Let a partition go. Who still has its rows in hand reads and writes nobody else's."""
+        """Forget a partition. A batch that still holds its rows affects no later ones."""
         self.partitions.pop(partition, None)
 
 
@@ -90,9 +87,9 @@ class MemoryPartition:
         return list(self._rows.get(prefix, {}).items())
 
     def on_acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
-        """Nothing is kept for good."""
+        """Nothing to do: rows in memory are never saved."""
 
 
 def prefix_of(key: bytes) -> bytes:
-    """The part of a key before its last slash; nothing if it has none."""
+    """The part of a key before its last slash; empty if it has none."""
     return key.rpartition(b"/")[0]

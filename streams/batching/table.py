@@ -1,4 +1,4 @@
-"""Tables that are read and written by the batch, by partition and in wire-format bytes."""
+"""Tables that are read and written per batch and partition, in wire-format bytes."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from streams.batching.host import Host
     from streams.batching.rocks import RocksDirectory
 
-# No rebalance is over: what is acknowledged belongs to nobody yet.
+# Before the first rebalance is over: acknowledgements belong to no generation yet.
 NO_GENERATION = -2
 
 __all__ = ["BatchTable", "MemoryStore", "RocksStore", "RowStore", "Rows", "StoreFailed"]
 
 
 def _fetches(batch: Iterable[EventT[Any]]) -> Iterator[RecordBatch]:
-    """What was fetched of changelogs; Faust passes it on as values of messages."""
+    """Batches fetched from changelogs; Faust passes them on as values of messages."""
     return (cast("RecordBatch", event.message.value) for event in batch)
 
 
 class MemoryStore(memory.Store):  # type: ignore[type-arg]
     """Rows in memory.
 
-    Faust's own store does not know which partition a live row is of: a partition that moves
-    away and comes back would find rows that another worker has since changed or deleted.
+    Faust's own store does not know the partition of a row: a partition that is revoked and
+    assigned again would still have rows that another worker has since changed or deleted.
     """
 
     table: BatchTable
@@ -69,7 +69,7 @@ class MemoryStore(memory.Store):  # type: ignore[type-arg]
         newly_assigned: set[TP],
         generation_id: int = 0,
     ) -> None:
-        """Forget the partitions that went away, and those that come anew and are recovered."""
+        """Forget revoked partitions, and newly assigned ones, which are recovered."""
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
         for number in self._ours(revoked | newly_assigned):
             self.rows.drop(number)
@@ -81,10 +81,10 @@ class MemoryStore(memory.Store):  # type: ignore[type-arg]
         return {tp.partition for tp in partitions if tp.topic == changelog}
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
-        """Nothing is left to do: rows are kept by partition."""
+        """Nothing to do: rows are kept by partition."""
 
     def checkpoint(self) -> Callable[[int], None]:
-        """What to call once an offset is committed, with the generation that it shows current."""
+        """A function to call after a commit, with the generation that the commit has confirmed."""
         return lambda _: None
 
 
@@ -107,7 +107,7 @@ class RocksStore(MemoryStore):
         """Write rows that were read back from the changelog, each partition's in one step."""
         for fetched in _fetches(batch):
             rows = self.rocks.partition(fetched.partition)
-            # What comes twice is older than what is there.
+            # Messages that are read again are older than the rows on disk.
             new = [record for record in fetched.records if record.offset > rows.offset]
             if new:
                 values = {record.key: record.value for record in new if record.key}
@@ -117,16 +117,16 @@ class RocksStore(MemoryStore):
     async def on_rebalance(
         self,
         assigned: set[TP],
-        revoked: set[TP],  # noqa: ARG002 - Faust's signature; what we have says more
+        revoked: set[TP],  # noqa: ARG002 - Faust's signature; the open partitions say more
         newly_assigned: set[TP],  # noqa: ARG002
         generation_id: int = 0,
     ) -> None:
-        """Close the partitions that went away; have the others as they are on disk.
+        """Close revoked partitions; load the others as they are on disk.
 
-        Those that stay are load anew too: recovery reads what was on its way to the changelog,
-        and an acknowledgement that comes later must not count it again.
+        Partitions that stay are loaded again too: recovery reads the messages that were in flight
+        to the changelog, and a late acknowledgement must not count them again.
         """
-        # What was recovered so far belongs to the partitions as they are now.
+        # Messages recovered so far belong to the partitions as they were assigned until now.
         self.app.tables.recovery.flush_buffers()  # type: ignore[attr-defined]
         self._generation = NO_GENERATION
         ours = self._ours(assigned)
@@ -144,7 +144,7 @@ class RocksStore(MemoryStore):
     def persisted_offset(self, tp: TP) -> int:
         """Offset of the last changelog message that is on disk; recovery begins after it.
 
-        -1 if there is none: with None, Faust would go on from where an earlier recovery ended.
+        -1 if there is none: with None, Faust would continue where an earlier recovery ended.
         """
         rows = self.rocks.open_partitions.get(tp.partition)
         return NO_OFFSET if rows is None else rows.offset
@@ -159,7 +159,7 @@ class RocksStore(MemoryStore):
             self.rocks.partition(number).mark_current()
 
     def checkpoint(self) -> Callable[[int], None]:
-        """Save what is acknowledged now, if the partitions turn out to be ours still."""
+        """Save rows acknowledged up to now, if a commit confirms that the partitions are ours."""
         if self._generation == NO_GENERATION:
             return lambda _: None
         marks = [(rows, rows.mark()) for rows in self.rocks.open_partitions.values()]
@@ -178,10 +178,10 @@ class RocksStore(MemoryStore):
 
 
 class BatchTable(Table):  # type: ignore[type-arg]
-    """A Faust table whose rows are read and written for one partition, a batch at a time.
+    """A Faust table whose rows are read and written per batch, for one partition.
 
     Attributes:
-        directory: Where the rows are in RocksDB; None if they are in memory.
+        directory: Where rows are kept in RocksDB; None if they are in memory.
     """
 
     directory: RocksDirectory | None = None
@@ -204,34 +204,34 @@ class BatchTable(Table):  # type: ignore[type-arg]
         }
 
     def rows(self, partition: int) -> Rows:
-        """The rows of a partition, to read, and to note writes to."""
+        """The rows of a partition, for one batch to read and write."""
         changelog = self.changelog_topic.get_topic_name()
         return Rows(cast("MemoryStore", self.data).rows, partition, changelog)
 
     def checkpoint(self) -> Callable[[int], None]:
-        """What to call once an offset is committed, with the generation that it shows current."""
+        """A function to call after a commit, with the generation that the commit has confirmed."""
         return cast("MemoryStore", self.data).checkpoint()
 
 
 class StoreFailed(RuntimeError):
-    """The rows could not be read: the disk, and not a record, is to blame."""
+    """The rows could not be read: the cause is the disk, not a record."""
 
 
 class Rows:
     """The rows of one partition of a table during one batch.
 
-    What is written is seen at once by this batch, by the next ones once it is applied, and reaches
+    A written row is seen at once by this batch, and by later ones once it is applied. It is sent to
     the changelog when the batch's messages are acknowledged.
     """
 
     def __init__(self, store: RowStore, partition: int, changelog: str = "") -> None:
-        """View a partition of a store, whose changelog is the topic of that name."""
+        """View a partition of a store, with the name of the changelog topic."""
         self._rows = store.partition(partition)
         self._changelog = changelog
         self.partition = partition
         self.written: dict[bytes, bytes | None] = {}
-        #: For what is made of rows, such as decoded ones, by keys of the caller's. It lasts from
-        #: batch to batch until the partition goes away, is assigned anew or is recovered.
+        #: For what a stage derives from rows, such as decoded ones, under its own keys. It lasts
+        #: from batch to batch until the partition is revoked, assigned again or recovered.
         self.cache: dict[Any, Any] = self._rows.cache
 
     def get(self, key: bytes) -> bytes | None:
@@ -271,17 +271,17 @@ class Rows:
         return list(rows.items())
 
     def apply(self) -> None:
-        """Let the next batches see what was written."""
+        """Let later batches see the written rows."""
         for key, value in self.written.items():
             self._rows.put(key, value, self)
 
     def take_back(self) -> None:
-        """Forget what was written and not applied, and what was made of rows meanwhile."""
+        """Forget rows that were written and not applied, and everything in the cache."""
         self.written.clear()
         self.cache.clear()
 
     def changelog_messages(self) -> Messages:
-        """What was written, as messages to the changelog."""
+        """The written rows as messages to the changelog."""
         messages = Messages()
         if self.written:
             keys, values = list(self.written), list(self.written.values())
@@ -289,5 +289,5 @@ class Rows:
         return messages
 
     def on_acknowledged(self) -> None:
-        """Say that the changelog has what was written, and the broker all messages before it."""
+        """Note that the broker has acknowledged the changelog messages, and all messages before."""
         self._rows.on_acknowledged(self.written, self)

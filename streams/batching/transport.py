@@ -1,8 +1,8 @@
-"""Faust's aiokafka transport, handing over what one fetch brought for a partition as one message.
+"""Faust's aiokafka transport, with one message for all records that a fetch returns per partition.
 
 Everything between the fetch and the agent is Faust's own: queues, flow control, rebalancing,
-recovery. What changes is `getmany`, which makes one message of a partition's records, and the
-bookkeeping of acknowledgements, which is one number a partition instead of a list of offsets.
+recovery. Two things differ: `getmany` makes one message of a partition's records, and acknowledged
+offsets are one number per partition instead of a list.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ if TYPE_CHECKING:
     from streams.batching.host import Host
     from streams.batching.lease import Lease
 
-# A partition whose records are still being handed over is left out of the fetch under way, and
-# has to wait for it: Faust's 1.5 s would be the latency of a stage under light load.
+# A partition whose records are still being handed over is left out of the fetch in flight, and
+# waits until that returns: Faust's 1.5 s would be the latency of a stage under light load.
 FETCH_MAX_WAIT_MS = 20
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread that fetches, with a wait that suits a pipeline of several stages.
+    """The thread that fetches, with a timeout that suits a pipeline of several stages.
 
     Attributes:
-        member_in: Generation of the group that the last commit has shown us to be a member of;
-            None if it has shown nothing.
+        member_in: Generation in which the last commit has confirmed this worker as a member of
+            the group; None if it has confirmed nothing.
     """
 
     member_in: int | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # By partition: where what was fetched so far ends, and where what was before the last
-        # fetch ended. Not the offsets of the records: compaction leaves gaps between them.
+        # By partition: the position after the last fetch, and the position before it. Not the
+        # offsets of the records: compaction leaves gaps between them.
         self.ends: dict[TP, int] = {}
         self.starts: dict[TP, int | None] = {}
         super().__init__(*args, **kwargs)
@@ -73,8 +73,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         positions = {}
         for tp in tuple(active_partitions or records):
             state = assignment.state_value(tp)
-            # Not only where there are records: the position also passes over what is not for us,
-            # such as the markers of transactions, and what was aborted.
+            # Not only where there are records: the position also moves past offsets that are not
+            # for us, such as transaction markers and aborted records.
             if state is not None and (tp in records or self._has_moved(tp, state._position)):  # noqa: SLF001
                 positions[tp] = state._position  # noqa: SLF001
         self.starts = {tp: self.ends.get(tp) for tp in positions}
@@ -86,9 +86,9 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return position is not None and before is not None and position > before
 
     async def on_start(self) -> None:
-        """Connect, and hear what the group's coordinator answers to us as a member."""
+        """Connect, and note each answer of the group coordinator in the lease."""
         await super().on_start()
-        coordinator: Any = self._ensure_consumer()._coordinator  # noqa: SLF001 - nobody else tells
+        coordinator: Any = self._ensure_consumer()._coordinator  # noqa: SLF001 - no public way
         coordinator._send_req = _renewing(  # noqa: SLF001
             cast("Host", self.app).lease,
             coordinator,
@@ -97,11 +97,11 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         self.member_in = None
-        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - nobody else tells
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - no public way
         generation = coordinator.generation
         asked = any(tp in self.assignment() for tp in offsets)
         committed = await super()._commit(offsets)
-        # A generation never comes back: it is the same now, so it was when the broker agreed.
+        # A generation never returns: if it is the same now, it was when the broker agreed.
         if committed and asked and coordinator.generation == generation:
             self.member_in = generation
         return committed
@@ -110,7 +110,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         # aiokafka has no setting for either.
         fetcher.MemoryRecords, fetcher.PartitionRecords = RecordBatches, FetchedRecords
         consumer = super()._create_worker_consumer(transport)
-        # Faust has no settings for these. What a transaction has not committed does not exist.
+        # Faust has no settings for these. Records of uncommitted transactions are not read.
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
         consumer._isolation_level = "read_committed"  # noqa: SLF001
         return consumer
@@ -119,7 +119,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 def _renewing(
     lease: Lease, coordinator: Any, send: Callable[[Any], Awaitable[Any]]
 ) -> Callable[[Any], Awaitable[Any]]:
-    """Send requests to the coordinator of the group, and note whether it knows us as a member."""
+    """Send requests to the group coordinator, and note whether it confirms our membership."""
 
     async def send_and_note(request: Any) -> Any:
         generation, asked_at = coordinator.generation, lease.clock()
@@ -138,9 +138,9 @@ def _renewing(
 class BatchConsumer(driver.Consumer):
     """A consumer whose messages are record batches.
 
-    A message's offset is the last before the position that its fetch ended at, whether there is a
-    record or not. Batches of a partition are acknowledged in order, so that one number says all:
-    everything before it is done, gaps that compaction or transactions left included.
+    The offset of a message is the last one before the position after its fetch, whether there is a
+    record or not. A partition's batches are acknowledged in order, so one number is enough:
+    everything before it is done, including gaps left by compaction or transactions.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -148,8 +148,8 @@ class BatchConsumer(driver.Consumer):
         self._seeks = 0
         self._seeking = 0
         self._fetched_across_seek = False
-        # Where the next batch of a partition has to begin: where the last one ended, or where we
-        # have sought to.
+        # By partition, where the next batch has to begin: where the last one ended, or where the
+        # consumer has sought to.
         self._next: dict[TP, int] = {}
         super().__init__(*args, **kwargs)
 
@@ -157,10 +157,10 @@ class BatchConsumer(driver.Consumer):
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
-        """Seek to the committed offsets; what a fetch under way brings is from before.
+        """Seek to the committed offsets; a fetch in flight is from before the seek.
 
-        Faust leaves a partition without a committed offset where it stands: what was fetched of
-        it and dropped would never be read again.
+        Faust does not move a partition without a committed offset: records that were fetched and
+        dropped would never be read again. So seek those to their beginning.
         """
         self._seeks += 1
         self._seeking += 1
@@ -188,7 +188,7 @@ class BatchConsumer(driver.Consumer):
         self._sought(partitions)
 
     def _sought(self, offsets: Mapping[TP, int]) -> None:
-        """Begin at these; a fetch that this comes between is from across the seek, and dropped."""
+        """Begin at these offsets; a fetch that was in flight during the seek is dropped."""
         self._next.update(offsets)
         cast("BatchConsumerThread", self._thread).ends.update(offsets)
 
@@ -203,19 +203,20 @@ class BatchConsumer(driver.Consumer):
         return records
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
-        """Fetch records; yield those of a partition together."""
+        """Fetch records; yield one message per partition."""
         records, active = await self._wait_next_records(timeout)
-        # Not before: the wait may last through a rebalance, and what it brings is then current.
+        # Only now: the wait may span a rebalance, and the records are then of the new generation.
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
         if not self.flow_active:
-            # Stopped while we fetched: what was fetched is dropped, so go back to before it.
+            # Stopped during the fetch: its records are dropped, so seek back.
             await self.perform_seek()
             return
         if self._fetched_across_seek and not all(map(self._is_changelog_tp, records)):
-            # From before the seek, or after it, there is no telling: acknowledged in this order,
-            # records between the committed offset and these would be passed over. Seek again.
+            # It is unknown whether these are from before or after the seek. If they were
+            # acknowledged, records between the committed offset and them could be skipped. Seek
+            # again.
             await self.perform_seek()
             return
         thread = cast("BatchConsumerThread", self._thread)
@@ -224,7 +225,7 @@ class BatchConsumer(driver.Consumer):
             self._is_changelog_tp(tp) or self._next.get(tp) == thread.starts.get(tp)
             for tp in records
         ):
-            # Something was fetched, moved the position on, and was dropped: read it again.
+            # Records were fetched, which moved the position, and then dropped: read them again.
             await self.perform_seek()
             return
         for tp, fetched in records.items():
@@ -236,11 +237,11 @@ class BatchConsumer(driver.Consumer):
                 self._next[tp] = ends[tp]
 
     def _before_end(self, tp: TP, fetched: list[Any], end: int) -> tuple[list[Any], int]:
-        """The records before the offset that the app reads up to, and where they end."""
+        """The records before the offset at which the app stops reading, and the end offset."""
         until = cast("Any", self.app).read_until.get(tp)
         if until is None or end <= until:
             return fetched, end
-        # To the very end, even without records: compaction may have removed those before it.
+        # Even without records: compaction may have removed the last ones before the end.
         return [record for record in fetched if record.offset < until], until
 
     def _to_batch(self, tp: TP, fetched: list[Any], end: int) -> ConsumerMessage:
@@ -255,7 +256,7 @@ class BatchConsumer(driver.Consumer):
             0,
             [],
             None,
-            # Faust only passes a value on; to the stream it is whatever the consumer made it.
+            # Faust passes values on untouched.
             cast("bytes", RecordBatch(tp.topic, tp.partition, records)),
             None,
             0,
@@ -283,7 +284,7 @@ class BatchConsumer(driver.Consumer):
     async def _commit_offsets(
         self, offsets: Mapping[TP, int], start_new_transaction: bool = True
     ) -> bool:
-        """Commit; it shows that what was acknowledged before was ours, so that tables save it."""
+        """Commit; if the broker agrees, tables may save the rows acknowledged before."""
         save = cast("Host", self.app).checkpoint()
         did_commit = await super()._commit_offsets(offsets, start_new_transaction)
         member_in = cast("BatchConsumerThread", self._thread).member_in
@@ -292,13 +293,13 @@ class BatchConsumer(driver.Consumer):
         return did_commit
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Commit what is done while the partitions are still ours, then forget them."""
+        """Commit while the partitions are still ours, then forget them."""
         await super().on_partitions_revoked(revoked)
         for tp in revoked:
             self._done.pop(tp, None)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Begin with nothing done: what counts is what is committed.
+        """Start with nothing acknowledged: only committed offsets count.
 
         A batch may be acknowledged after its partition was revoked, until the generation changes
         (in the consumer's thread, just before this is called).
@@ -325,7 +326,7 @@ class BatchConsumer(driver.Consumer):
 
 
 def _check_readable(changelog: TP, fetched: list[Any]) -> None:
-    """A row that is passed over would be missing, or an older one be taken for the last."""
+    """End the worker at an unreadable row: without it, an older one would be taken for current."""
     for record in fetched:
         if isinstance(record, UnreadableRecord):
             crash(f"changelog {changelog.topic} is damaged", ValueError(record.reason))

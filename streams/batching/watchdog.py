@@ -1,4 +1,4 @@
-"""Ends a worker that has records to read and gets nowhere."""
+"""Ends a worker that has lag and makes no progress."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()
 
 
 class NoProgress(RuntimeError):
-    """There is lag, and no offset was committed for a long time."""
+    """There is lag, and nothing was committed or acknowledged within the timeout."""
 
 
 class Watchdog:
-    """Asks the broker, now and then, what the group has committed and what there is to read.
+    """Compares the group's committed offsets with the end offsets, every now and then.
 
-    After an outage of the broker a consumer may rejoin its group and fetch nothing (reported of
-    Faust): alive, healthy to look at, and useless. So this asks on a connection and in a thread
-    of its own, which a wedged event loop can't hold up. A worker that ends is started again.
+    After an outage of the broker, a consumer may rejoin its group and fetch nothing (reported for
+    Faust): alive, seemingly healthy, and useless. So the watchdog has its own connection and its
+    own thread, which a blocked event loop can't stop. A supervisor restarts a worker that ends.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class Watchdog:
         Args:
             bootstrap_servers: Kafka brokers as host:port,…
             group: The consumer group.
-            assigned: Says which partitions of source topics the worker has.
-            recovered: Says how far the recovery of tables is: anything that changes with it.
-            timeout_s: How long lag without progress is borne, in seconds.
-            progress: Per partition a number that grows whenever messages which came of it are
-                acknowledged: a batch that makes many is not committed for long.
+            assigned: Returns the worker's partitions of source topics.
+            recovered: Returns anything that changes while tables are being recovered.
+            timeout_s: How long lag without progress is tolerated, in seconds.
+            progress: Per partition, a number that grows whenever messages derived from it are
+                acknowledged: a batch that makes many is committed late.
         """
         self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 0}
         self._group = group
@@ -59,15 +59,15 @@ class Watchdog:
         self._progress = progress if progress is not None else {}
         self._stopped = Event()
         self._last_recovered: Any = None
-        # Per partition with lag: its committed offset and progress, and since when they are that.
+        # Per partition with lag: its committed offset and its progress, and since when.
         self._since: dict[Partition, tuple[tuple[int, int], float]] = {}
 
     def start(self) -> None:
-        """Watch from now on."""
+        """Start watching."""
         Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def stop(self) -> None:
-        """Watch no longer: a worker that stops makes no progress."""
+        """Stop watching: a worker that stops makes no progress."""
         self._stopped.set()
 
     def _watch(self) -> None:
@@ -79,12 +79,12 @@ class Watchdog:
                 crash("stuck", NoProgress(f"lag, and no progress in {self._timeout_s} s: {stuck}"))
 
     def stuck(self, lagging: Mapping[Partition, int] | None, recovered: Any) -> list[Partition]:
-        """The partitions that have had lag for longer than the patience, at the same offset.
+        """The partitions that have had lag, and made no progress, for longer than the timeout.
 
         Args:
             lagging: The committed offset of each partition that has lag; None if the broker
                 does not answer, which is no progress either.
-            recovered: How far the recovery is; while it changes, no partition is stuck.
+            recovered: State of the recovery; while it changes, no partition is stuck.
         """
         now = time.monotonic()
         if recovered != self._last_recovered:
@@ -121,7 +121,7 @@ def _offsets(
 ) -> dict[Partition, int]:
     found = admin.list_offsets(
         dict.fromkeys(wanted, spec),
-        # The end is where the first open transaction begins: there is no reading beyond.
+        # The end is where the first open transaction begins: nothing beyond it can be read.
         isolation_level=IsolationLevel.READ_COMMITTED,
         request_timeout=REQUEST_TIMEOUT_S,
     )

@@ -1,4 +1,4 @@
-"""The `thewall` command: one file a group of commands.
+"""The `thewall` command: one file per group of commands.
 
 Exit status 0 good, 1 failed, 2 wrong usage. Standard output has data only; progress and errors
 go to standard error.

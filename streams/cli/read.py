@@ -38,7 +38,7 @@ Day = Annotated[int, typer.Argument(metavar="DAY", help="Day, from 1.", min=1)]
 def day(name: WallName, profile: ProfileNumber, day: Day, as_json: AsJson = False) -> None:
     """Show what a profile used on a day, and its cost by the end of the day.
 
-    A day without work has no ice and no cost of its own, and the cost so far.
+    On a day without work, ice and cost are 0; the cost so far stays.
     """
     client = Client(load_settings())
     found = client.profile_overview(name, profile)
@@ -159,7 +159,7 @@ def compute(
     mode: ModeOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute a wall on the spot, without Kafka."""
+    """Compute a wall with the domain alone, without Kafka."""
     result = account_of(read_wall(file, wall, crews, material, mode)).as_json()
     if as_json:
         print_json(result)

@@ -31,18 +31,19 @@ def rebuild(
         ),
     ] = None,
     drop_old: Annotated[
-        bool, typer.Option("--drop-old", help="Delete what other versions than the current have.")
+        bool, typer.Option("--drop-old", help="Delete the topics and groups of all other versions.")
     ] = False,
     timeout: Annotated[
         float, typer.Option("--timeout", help="Longest wait for workers, in seconds.", min=1)
     ] = 3600.0,
     as_json: AsJson = False,
 ) -> None:
-    """Build all state anew beside the running workers, compare, and switch over to it.
+    """Build all state again beside the running workers, compare, and switch to it.
 
-    The workers of the current version go on until the new one has caught up; then they have to be
-    stopped, which this does itself for one in the background on this machine. Exit status 1, and
-    nothing is switched, if what was built is not what the domain computes.
+    The workers of the current version keep running until the new version has caught up. Then they
+    have to stop: background workers of this machine are stopped, and you are asked to stop any
+    others. If the new rows are not what the domain computes, nothing is switched, and the exit
+    status is 1.
     """
     settings = load_settings()
     if drop_old:

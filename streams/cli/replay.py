@@ -61,17 +61,17 @@ def replay(
         str, typer.Option("--to", help="earliest, an offset, or a date and time.")
     ] = "earliest",
     wipe: Annotated[
-        bool, typer.Option("--wipe", help="Forget tables and published rows first.")
+        bool, typer.Option("--wipe", help="Delete tables and published rows first.")
     ] = False,
     timeout: Annotated[
         float, typer.Option("--timeout", help="How long to wait, in seconds.", min=1)
     ] = 600.0,
     as_json: AsJson = False,
 ) -> None:
-    """Read the submitted events again, with a worker of its own, and compare what comes out.
+    """Process the submitted events again, with a temporary worker, and compare the rows.
 
-    The workers of the group have to be stopped. Exit status 1 if the rows are not the same as
-    before, or not what the domain computes.
+    All workers of the group have to be stopped first. Exit status 1 if the rows are not the same
+    as before, or not what the domain computes.
     """
     from streams.operations.verification import accepted_walls, expected_rows, published_rows
 

@@ -24,7 +24,7 @@ UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 DURATION = re.compile(rf"(\d{{1,9}})({'|'.join(UNITS_MS)})", re.ASCII)
 
 app = typer.Typer(
-    help="Build a wall in real time: its clock tells each day as it passes.",
+    help="Build a wall in real time: its clock announces each day when it is over.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -52,7 +52,7 @@ def start(
     ] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Start the clock of a wall: a new run, whose days are told as they pass."""
+    """Start the clock of a wall: a new run, which announces each day when it is over."""
     ms_per_day = _ms(day_every)
     clock = _clock_of(name).start(ms_per_day, from_day)
     _show(name, clock, as_json, f"started run {clock.run}, a day every {_duration(clock)}")
@@ -60,7 +60,7 @@ def start(
 
 @app.command()
 def pause(name: WallName, as_json: AsJson = False) -> None:
-    """Pause the clock of a wall; the day in progress begins anew when it is resumed."""
+    """Pause the clock of a wall; after `resume`, the day in progress starts again."""
     clock = _clock_of(name).pause()
     _show(name, clock, as_json, f"paused run {clock.run} after day {clock.day:,}")
 

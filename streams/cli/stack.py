@@ -16,11 +16,11 @@ from streams.devstack.processes import java_environment
 from streams.devstack.stack import stack_directory
 from streams.operations.background import BackgroundWorkers
 
-Port = Annotated[int | None, typer.Option(help="A free one if not given.", min=1, max=65535)]
+Port = Annotated[int | None, typer.Option(help="A free port if not given.", min=1, max=65535)]
 
 
 def up(
-    fresh: Annotated[bool, typer.Option("--fresh", help="Begin with no data.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete all data first.")] = False,
     kafka_port: Port = None,
     registry_port: Port = None,
 ) -> None:
@@ -95,7 +95,9 @@ def status(as_json: AsJson = False) -> None:
 
 def console(
     context: typer.Context,
-    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="Full name, as wall.daily.")],
+    topic: Annotated[
+        str, typer.Argument(metavar="TOPIC", help="Full name, for example wall.daily.")
+    ],
 ) -> None:
     """Run Apache Kafka's console consumer on a topic; more arguments are passed on to it."""
     settings = load_settings()

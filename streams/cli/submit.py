@@ -36,7 +36,7 @@ def submit(
     ] = 120.0,
     as_json: AsJson = False,
 ) -> None:
-    """Submit a wall; submitted again, it replaces the wall of that name."""
+    """Submit a wall, or replace the wall of that name."""
     submitted = read_wall(file, wall, crews, material, mode)
     client = Client(load_settings())
     gone = client.submit(submitted)

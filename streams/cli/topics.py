@@ -67,16 +67,20 @@ def _kept(topic: Topic) -> str:
 
 
 def consume(
-    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="As `daily` or `wall.daily`.")],
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until Ctrl-C.")] = False,
+    topic: Annotated[
+        str, typer.Argument(metavar="TOPIC", help="For example `daily` or `wall.daily`.")
+    ],
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Keep printing new records until Ctrl-C.")
+    ] = False,
     most: Annotated[
-        int | None, typer.Option("--max", help="Stop after so many records.", min=1)
+        int | None, typer.Option("--max", help="Stop after this many records.", min=1)
     ] = None,
 ) -> None:
-    """Print a topic as JSON lines, from its beginning to its end as it stands now.
+    """Print a topic as JSON lines, from its beginning to its present end.
 
-    Every topic of `thewall topics` can be read, changelogs included. Bytes, as those of a dead
-    letter, are printed in base64; a value that can't be decoded is printed with the reason.
+    Any topic that `thewall topics` lists can be read, changelogs included. Bytes, such as those of
+    a dead letter, are printed in base64; a value that can't be decoded is printed with the reason.
     """
     client = Client(load_settings())
     declared = _declared(topic, client.topics)

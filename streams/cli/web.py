@@ -19,14 +19,14 @@ def web(
         int | None, typer.Option("--port", help="Port of the page.", min=1, max=65535)
     ] = None,
     host: Annotated[str | None, typer.Option("--host", help="Interface of the page.")] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Start it again if it ends.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Restart it if it ends.")] = False,
     with_parent: Annotated[
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")
     ] = False,
 ) -> None:
     """Serve the page and the whole API until Ctrl-C, from a replica of the compacted topics.
 
-    It belongs to no consumer group: it answers whatever the workers do.
+    It is in no consumer group: it answers even while workers start, stop or fail.
     """
     settings = load_settings(page_port=port, page_host=host)
     if with_parent:
@@ -42,7 +42,7 @@ def web(
 def start_page_in_background(settings: Settings) -> None:
     """Start the web process in the background and wait until it is ready.
 
-    It is one of its own, beside the workers': `thewall rebuild` stops those, and the page goes on.
+    It is a daemon of its own: `thewall rebuild` stops the workers, and the page keeps running.
 
     Raises:
         ClientError: It ended, or was not ready in time.

@@ -32,16 +32,18 @@ def worker(
         bool,
         typer.Option("--background", help="Start them, wait until ready, and return."),
     ] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Start again whatever ends.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Restart any process that ends.")
+    ] = False,
     processes: Annotated[
         int | None,
-        typer.Option("--processes", help="Processes to run; one a core unless given.", min=1),
+        typer.Option("--processes", help="Processes to run; one per core if not given.", min=1),
     ] = None,
     stop: Annotated[
         bool, typer.Option("--stop", help="Stop the workers that run in the background.")
     ] = False,
     no_web: Annotated[
-        bool, typer.Option("--no-web", help="Without the page and its API, `thewall web`.")
+        bool, typer.Option("--no-web", help="Do not start the page and its API (`thewall web`).")
     ] = False,
     with_parent: Annotated[
         bool, typer.Option("--with-parent", hidden=True, help="End when standard input does.")
@@ -49,8 +51,8 @@ def worker(
 ) -> None:
     """Run workers until Ctrl-C: every stage of the pipeline, the web views, and the page.
 
-    The web views of each process are at a port of their own, from --web-port upwards; any of them
-    answers for all. The page is `thewall web`, one process beside the workers.
+    Each process has web views on its own port, from --web-port upwards; each answers for all walls.
+    The page is `thewall web`, one more process beside the workers.
     """
     if stop:
         settings = read_settings()

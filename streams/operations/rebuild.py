@@ -122,8 +122,8 @@ class Rebuild:
         Raises:
             ClientError: The current version has workers.
         """
-        # To the end, not to where it stands: a worker that was killed has sent on more than it has
-        # committed, and compaction may have taken what it has read, for what it has not.
+        # To the end of the input, not to the committed offsets: a killed worker has sent on more
+        # than it had committed, and compaction may have removed what it has read.
         cut = self.group.ends(self.current.topics.inputs)
         if self.group.lag(cut):
             self._run(self.current, self.group, cut, "finishing the current version", on_progress)
@@ -149,12 +149,12 @@ class Rebuild:
         text: str,
         on_progress: Callable[[str, int, int], None],
     ) -> None:
-        """Run a worker until it has done all there is up to these offsets."""
+        """Run a worker until it has processed everything up to these offsets."""
         by_topic = {
             topic.name: [until[topic.name, p] for p in range(self.settings.partitions)]
             for topic in client.topics.inputs
         }
-        # Beyond the end there is lag that it must leave: no reason for its watchdog to end it.
+        # There is lag beyond these offsets that it must not process: its watchdog must not end it.
         update = {"read_until": by_topic, "watchdog_s": NEVER_S}
         log_file = self.settings.data_dir / "rebuild.log"
         with temporary_worker(client.settings.model_copy(update=update), log_file) as check:

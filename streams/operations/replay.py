@@ -49,7 +49,7 @@ class Replay:
         return wanted
 
     def wipe(self) -> None:
-        """Forget all state: changelogs, published rows, and what is between the stages.
+        """Delete all state: changelogs, published rows, and records of intermediate topics.
 
         A wall's log must not be read from before its tables went: plans would have versions that
         the ledger has seen already. So the topics between the stages are emptied. They are not

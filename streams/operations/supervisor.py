@@ -113,7 +113,7 @@ def _restart_if_ended(child: _Child) -> None:
         pause = min(LONGEST_PAUSE_S, 2.0**child.failures / 2)
         child.start_again_at = now + pause
     elif now >= child.start_again_at:
-        # Not before: until then, what the process itself has said stands at the end of the log.
+        # Logged only now, so that until now the log ends with the process's own last lines.
         log.warning("the %s ended with %d; it starts again", child.name, status)
         child.process = child.start()
         child.started, child.start_again_at = now, 0.0
@@ -139,7 +139,7 @@ def _start(
     return subprocess.Popen(
         [sys.executable, "-m", "streams", command, "--with-parent"],
         env=os.environ | settings.environment(),
-        # Never written to: it ends when we end, even by kill -9, and that is what it waits for.
+        # Never written to. The pipe closes when we end, even by kill -9; the child waits for that.
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,

@@ -46,3 +46,10 @@ def test_the_example_of_the_batching_library_is_an_app_with_an_agent_and_a_table
     assert isinstance(app, BatchApp)
     assert list(app.tables) == ["counts"]
     assert [name.rpartition(".")[2] for name in app.agents] == ["count"]
+
+
+def test_decisions_have_a_number_of_their_own_and_a_date():
+    text = (ROOT / "docs/decisions.md").read_text()
+    headings = re.findall(r"^### .*$", text, re.M)
+    numbers = [re.fullmatch(r"### (\d+)\. .+ \(\d{4}-\d\d-\d\d\)", h) for h in headings]
+    assert sorted(int(n[1]) for n in numbers) == list(range(1, len(headings) + 1))

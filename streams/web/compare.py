@@ -67,7 +67,9 @@ async def compare(
         return StreamingResponse(_lines(web, rows, numbers, by_day), media_type=MEDIA_TYPE)
     web.comparing = True
     try:
-        found = await web.compute(fewest_crews, rows.heights, rows.settings.material, by_day)
+        found = await web.computer.compute(
+            fewest_crews, rows.heights, rows.settings.material, by_day
+        )
     finally:
         web.comparing = False
     return StreamingResponse(iter([_line(found, by_day)]), media_type=MEDIA_TYPE)
@@ -93,7 +95,7 @@ async def _lines(
         heights, material = rows.heights, rows.settings.material
         for crews in numbers:
             # One at a time: in between, others get their plans.
-            yield _line(await web.compute(with_crews, heights, material, crews), by_day)
+            yield _line(await web.computer.compute(with_crews, heights, material, crews), by_day)
     finally:
         web.comparing = False
 

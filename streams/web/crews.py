@@ -56,7 +56,7 @@ async def _crews(
 ) -> tuple[int, list[CrewWork], int]:
     rows = web.wall(wall)
     planned, _ = await web.plans.of(rows)
-    found, count = await web.compute(crews_of, planned, after, limit, only)
+    found, count = await web.computer.compute(crews_of, planned, after, limit, only)
     return rows.version, found, count
 
 

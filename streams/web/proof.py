@@ -42,7 +42,9 @@ async def proof(web: Here, wall: WallId) -> Proof:
     try:
         generation = web.generation
         values = await web.reader.latest(generation.topics.daily.name, f"{wall}/".encode())
-        expected = await web.compute(computed_amounts, Wall(wall, rows.settings, rows.heights))
+        expected = await web.computer.compute(
+            computed_amounts, Wall(wall, rows.settings, rows.heights)
+        )
         daily = _daily(values, generation.codecs)
     finally:
         web.proving = False

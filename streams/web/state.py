@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import active_children, get_context
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
 from domain.errors import InvalidWall
 from domain.wall import checked_wall_id
+from streams.web.computing import Computer
 from streams.web.cursors import Cursor, name_of
 from streams.web.following import Following
 from streams.web.hub import Hub
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from streams.web.following import Generation
     from streams.web.replica import WallRows
 
-T = TypeVar("T")
-
 
 class Web:
     """The replica, and what answers are made with.
@@ -48,6 +45,7 @@ class Web:
         dead_letters: The last dead letters.
         producer: Puts events on the input topics.
         reader: Reads pieces of topics.
+        computer: Computes what would hold up the rest.
         plans: Plans and pictures of walls.
         pipeline: How far the stages are.
         hub: Who is told of what changes.
@@ -64,7 +62,8 @@ class Web:
         self.following = Following(settings, self._rows_changed, self._switched, on_failure)
         self.producer = EventProducer(settings)
         self.hub = Hub()
-        self.plans = Plans(self.compute)
+        self.computer = Computer()
+        self.plans = Plans(self.computer.compute)
         self.pipeline = PipelineWatch(settings, lambda: self.following.generation)
         self.comparing = self.proving = False
         self._on_failure = on_failure
@@ -73,8 +72,6 @@ class Web:
         self._letters: OrderedDict[Sent, DeadLetterSummary] = OrderedDict()
         self._resubmitted: set[str] = set()
         self.reader = LogReader(settings)
-        # Plans of large walls: in a process of its own, so that nothing else waits for them.
-        self._computer = ProcessPoolExecutor(1, get_context("spawn"))
 
     def start(self) -> None:
         """Begin to follow the topics."""
@@ -90,10 +87,7 @@ class Web:
             await self.audit.follower.stop()
             await self.dead_letters.follower.stop()
         await asyncio.to_thread(self.reader.close)
-        # It may be in the middle of a large plan.
-        for process in active_children():
-            process.terminate()
-        await asyncio.to_thread(self._computer.shutdown, cancel_futures=True)
+        await self.computer.stop()
 
     @property
     def partitions(self) -> int:
@@ -152,12 +146,6 @@ class Web:
             )
         }
         return Cursor(int(time.time()), name_of(generation.topic_ids), of_rows | tails)
-
-    async def compute(self, function: Callable[..., T], *arguments: object) -> T:
-        """Call a function of the domain in another process; both it and arguments are pickled."""
-        return await asyncio.get_running_loop().run_in_executor(
-            self._computer, function, *arguments
-        )
 
     @contextmanager
     def woken_by(self, wall: str) -> Iterator[asyncio.Event]:

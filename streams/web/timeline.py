@@ -204,7 +204,7 @@ async def timeline(
 
 async def _supposed(web: Web, rows: WallRows, crews: int) -> Supposed:
     used = material_named(rows.settings.material)
-    found = await web.compute(with_crews, rows.heights, used.name, crews)
+    found = await web.computer.compute(with_crews, rows.heights, used.name, crews)
     days, changes = zip(*found.curve.steps, strict=True) if found.curve.steps else ((), ())
     return Supposed(days, changes, used.yd3_per_ft, used.yd3_per_ft * used.gd_per_yd3)
 

@@ -39,7 +39,7 @@ async def ice_on_day_of_wall(web: Here, wall: Name, profile: Number, day: Number
 
 
 @router.get("/profiles/overview", **UNLISTED)
-@router.get("/profiles/overview/", **COST)
+@router.get("/profiles/overview/", responses=documented(404, 503) | {200: {"model": CostByDay}})
 async def cost(web: Here) -> Response:
     """What the default wall costs, in gold dragons."""
     return _wall_cost(web, web.settings.default_wall, None)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from streams.contract.codecs import BadRecord
 from streams.contract.records import DeadLetter
 from streams.views.answers import NotThere
+from streams.web.log_reader import CURSOR
 from streams.web.models import (
     Accepted,
     DeadLetterDetail,
@@ -36,7 +37,7 @@ Offset = Annotated[int, Path(ge=0, le=2**63 - 1, description="Offset of the dead
 async def dead_letters(
     web: Here,
     reason: Annotated[str, Query(description="Whose reason has this in it")] = "",
-    after: Annotated[str, Query(description="`next` of the page before")] = "",
+    after: Annotated[str, Query(pattern=CURSOR, description="`next` of the page before")] = "",
     limit: Annotated[int, Query(ge=1, le=1000, description="Most that are answered")] = 100,
 ) -> DeadLetters:
     """Records that could not be processed, newest first."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Query
 
 from streams.contract.topics import partition_of
+from streams.web.log_reader import CURSOR
 from streams.web.models import AuditEvent, AuditEvents, WallId
 from streams.web.problems import documented
 from streams.web.state import Here
@@ -26,7 +27,7 @@ async def events(
     section: Annotated[int | None, Query(ge=1, description="Of this section")] = None,
     crew: Annotated[str | None, Query(max_length=40, description="Of this crew")] = None,
     day: Annotated[int | None, Query(ge=1, description="Of this day")] = None,
-    after: Annotated[str, Query(description="`next` of the page before")] = "",
+    after: Annotated[str, Query(pattern=CURSOR, description="`next` of the page before")] = "",
     limit: Annotated[int, Query(ge=1, le=1000, description="Most that are answered")] = 100,
 ) -> AuditEvents:
     """What happened at a wall, newest first, as far back as the topic goes.

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
+from domain.rules import NAME
 from streams.views.answers import WallAnswers
 from streams.web.models import CostByDay, IceOnDay
 from streams.web.problems import Refusal, documented
@@ -16,8 +17,23 @@ from streams.web.state import Here, Web
 router = APIRouter(tags=["exercise"])
 LARGEST_DAY = 10**9
 
-Number = Annotated[str, Path(description="A whole number from 1", examples=["1"])]
-Name = Annotated[str, Path(description="Wall id", examples=["default"])]
+# Only described: what is refused is refused in the words that a worker uses.
+Number = Annotated[
+    str,
+    Path(
+        description="A whole number from 1",
+        examples=["1"],
+        json_schema_extra={"pattern": "^0*[1-9][0-9]{0,8}$"},
+    ),
+]
+Name = Annotated[
+    str,
+    Path(
+        description="Wall id",
+        examples=["default"],
+        json_schema_extra={"pattern": f"^{NAME.pattern}$"},
+    ),
+]
 PROBLEMS = documented(400, 404, 503)
 ICE: dict[str, Any] = {"responses": PROBLEMS | {200: {"model": IceOnDay}}}
 COST: dict[str, Any] = {"responses": PROBLEMS | {200: {"model": CostByDay}}}

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CURSOR = r"^(\d{1,19}(\.\d{1,19})*)?$"
+"""What the cursor of a page looks like: an offset for each partition; nothing for the newest."""
 MOST_AT_ONCE = 2
 """Requests that read at the same time; others wait."""
 MOST_WAITING = 20

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaException
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from domain.config import InvalidConfig
 from domain.errors import InvalidWall
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 MEDIA_TYPE = "application/problem+json"
+MOST_PLACES = 1_000
 RETRY = {"Retry-After": "1"}
 
 
@@ -96,9 +98,12 @@ def register(app: FastAPI) -> None:
     async def bad_config(request: Request, error: InvalidConfig) -> Response:
         places = [
             BadPlace(line=p.line, column=p.column, where=None, detail=p.text)
-            for p in error.problems
+            for p in error.problems[:MOST_PLACES]
         ]
-        detail = f"the config has {len(places):,} bad places"
+        count = len(error.problems)
+        detail = f"the config has {count:,} bad {'place' if count == 1 else 'places'}"
+        if count > MOST_PLACES:
+            detail += f"; these are the first {MOST_PLACES:,}"
         return problem(422, detail, _path(request), places)
 
     @app.exception_handler(InvalidWall)
@@ -131,14 +136,26 @@ def register(app: FastAPI) -> None:
         if error.status_code == 404:
             detail = f"there is nothing at {_path(request)}; /api/ lists what there is"
         elif error.status_code == 405:
-            allowed = (error.headers or {}).get("Allow", "")
+            # The router names the methods of the first route that it finds, not of all.
+            allowed = ", ".join(_methods_at(request)) or (error.headers or {}).get("Allow", "")
             detail = f"{request.method} is not for {_path(request)}; it takes {allowed}"
+            return problem(405, detail, _path(request), headers={"Allow": allowed})
         return problem(error.status_code, detail, _path(request), headers=error.headers)
 
     @app.exception_handler(Exception)
     async def bug(request: Request, _error: Exception) -> Response:
         # The server logs it.
         return problem(500, "the web process has a fault; its log says more", _path(request))
+
+
+def _methods_at(request: Request) -> list[str]:
+    """The methods that the description has for a path."""
+    found: set[str] = set()
+    for path, operations in request.app.openapi()["paths"].items():
+        pattern, _, _ = compile_path(path)
+        if pattern.match(request.url.path):
+            found |= {method.upper() for method in operations}
+    return sorted(found)
 
 
 def _path(request: Request) -> str:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 
 from streams.contract.codecs import load_schema
 from streams.views.answers import NotThere
+from streams.web.log_reader import CURSOR
 from streams.web.models import (
     PartitionEnds,
     SchemaOfRecord,
@@ -84,7 +85,7 @@ async def topic_records(
         int | None, Query(ge=0, description="From this offset back; with a partition")
     ] = None,
     key: Annotated[str | None, Query(max_length=300, description="Of this key alone")] = None,
-    after: Annotated[str, Query(description="`next` of the page before")] = "",
+    after: Annotated[str, Query(pattern=CURSOR, description="`next` of the page before")] = "",
     limit: Annotated[int, Query(ge=1, le=1000, description="Most that are answered")] = 100,
 ) -> TopicRecords:
     """Records of a topic, newest first, decoded; bytes are in base64."""

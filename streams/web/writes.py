@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
@@ -144,10 +145,10 @@ async def delete_wall(
 async def post_config(
     web: Here,
     wall: WallId,
+    response: Response,
     text: Annotated[
         bytes, Body(media_type="text/plain", description="Heights of each profile on a line")
-    ],
-    response: Response,
+    ] = b"",
     crews: Annotated[int | None, Query(description="Crews in the pool")] = None,
     mode: Annotated[str | None, Query(description="Simulation mode")] = None,
     material: Annotated[str, Query(description="Building material")] = "ice",
@@ -157,7 +158,8 @@ async def post_config(
     """Replace a wall by that of a config file: profiles that it does not have are withdrawn."""
     settings = settings_for(crews, material, mode)
     try:
-        profiles = parse_profiles(text.decode(), "config")
+        # Of megabytes it takes a second, in which others are to be answered.
+        profiles = await asyncio.to_thread(parse_profiles, text.decode(), "config")
     except UnicodeDecodeError as error:
         raise InvalidWall(f"the config is not UTF-8 at byte {error.start}") from error
     await _read_inputs(web)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -265,3 +268,32 @@ def _ask_what_is_refused(contract: Contract, web: WebProcess, slow: WebProcess) 
     contract.check("get", "/api/stream", web.get("/api/stream"))
     for stream in streams:
         stream.close()
+
+
+# A hundred generated requests or so for each operation: no fault, no status and no body that is
+# not described. What is well-formed and still refused is refused for what no schema can say.
+CHECKS = (
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "unsupported_method",
+    "allow_header_conformance",
+)
+
+
+def test_generated_requests_find_nothing_that_is_not_described(settings, worker, tmp_path):
+    with running_web(settings, tmp_path / "web.log") as web:
+        assert web.config("default", EXERCISE_CONFIG, "?wait=30").status == 200
+        found = subprocess.run(
+            [
+                str(Path(sys.executable).with_name("schemathesis")), "run", "--no-color",
+                f"http://127.0.0.1:{web.port}/api/openapi.json", "--exclude-path", "/api/stream",
+                "--seed", "1", "--max-examples", "5", "--max-time", "60", "--checks",
+                ",".join(CHECKS), "--phases", "examples,coverage,fuzzing",
+            ],
+            capture_output=True, text=True, check=False, timeout=200, cwd=tmp_path,
+        )  # fmt: skip
+        assert found.returncode == 0, found.stdout[-6000:]
+        assert web.get("/ready/").status == 200

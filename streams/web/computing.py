@@ -23,8 +23,9 @@ class Computer:
     """One process; what it is asked waits its turn."""
 
     def __init__(self) -> None:
-        """Start it when it is first asked."""
+        """Start it at once: it takes a second or two, in which nobody should wait for a picture."""
         self._pool = _pool()
+        self._pool.submit(int)
 
     async def compute(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function there; both it and its arguments are pickled.

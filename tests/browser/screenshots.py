@@ -71,6 +71,7 @@ def _photograph(browser: Browser, url: str) -> None:
         page.goto(url + place)
         expect(figure(page, "Finished")).to_contain_text("of the feet")
         expect(page.locator(".freshness")).to_contain_text("as of")
+        expect(page.locator(".freshness")).not_to_contain_text("waiting", timeout=60_000)
         expect(page.get_by_text("Loading…")).to_have_count(0)
         options = {"quality": 70, "type": "jpeg"} if name.endswith("jpg") else {}
         page.screenshot(path=DOCS / name, **options)  # type: ignore[arg-type]

@@ -1,15 +1,13 @@
 /** The numbers of the day, large enough to be read across a room. */
 
-import { lastDay, picture, shownDay, timeline, wall } from "./data";
+import { lastDay, progress as progressOfDay, shownDay, timeline, wall } from "./data";
 import { amount, percent } from "./format";
 import { go } from "./place";
-import { progressOn } from "./wall/picture";
 
 export function Figures() {
   const day = shownDay.value;
-  const shown = picture.value;
   const amounts = timeline.value?.on(day);
-  const progress = shown && progressOn(shown, day, 0, shown.sections);
+  const progress = progressOfDay.value?.wall;
   const totals = wall.value;
   const explain = () => go({ show: "explain" });
   return (

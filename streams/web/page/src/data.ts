@@ -5,7 +5,7 @@ import { get, getBytes, type Schemas } from "./api/client";
 import { Loadable } from "./load";
 import { day, place } from "./place";
 import { Timeline } from "./timeline";
-import { type Picture, readPicture } from "./wall/picture";
+import { type Picture, progressOfAll, readPicture } from "./wall/picture";
 
 export const walls = new Loadable<Schemas["WallSummary"][]>();
 export const wall = new Loadable<Schemas["WallDetail"]>();
@@ -31,6 +31,15 @@ export const lastDay = computed(() =>
 
 /** The day that is shown. */
 export const shownDay = computed(() => Math.min(day.value ?? lastDay.value, lastDay.value));
+
+/** How far the wall and its profiles are on the day that is shown. */
+export const progress = computed(() =>
+  picture.value ? progressOfAll(picture.value, shownDay.value) : null,
+);
+
+/** The day that is shown, for what has more to draw than a frame has time for while one slides. */
+export const restingDay = signal(0);
+const RESTS_AFTER_MS = 100;
 
 /** The day that the picture shows while it plays: with the part of a day that has passed. */
 export const playhead = signal<number | null>(null);
@@ -86,6 +95,14 @@ export async function timelineOf(
 /** Begin: whenever another wall is shown, what was known of the one before is forgotten. */
 export function follow(): void {
   loadWalls();
+  let resting: number | undefined;
+  effect(() => {
+    void shownDay.value;
+    resting ??= window.setTimeout(() => {
+      resting = undefined;
+      restingDay.value = shownDay.peek();
+    }, RESTS_AFTER_MS);
+  });
   effect(() => {
     void wallId.value;
     for (const known of [wall, picture, timeline]) known.clear();

@@ -7,7 +7,7 @@ export type Tab = (typeof TABS)[number];
 
 export interface Place {
   wall: string;
-  /** The day shown; null follows the last day of the build. */
+  /** The day shown when one came here; null follows the last day of the build. */
   day: number | null;
   tab: Tab;
   profile: number | null;
@@ -63,7 +63,7 @@ export const day = signal<number | null>(place.value.day);
 
 /** Go somewhere: a new entry of the browser's history, for the back button. */
 export function go(change: Partial<Place>): void {
-  place.value = { ...place.value, day: day.value, ...change };
+  place.value = { ...place.value, ...change };
   if ("day" in change) day.value = change.day ?? null;
   history.pushState(null, "", address());
 }
@@ -82,13 +82,12 @@ export function goToDay(to: number | null): void {
   day.value = to;
   pending ??= window.setTimeout(() => {
     pending = undefined;
-    place.value = { ...place.value, day: day.value };
     history.replaceState(null, "", address());
   }, ADDRESS_EVERY_MS);
 }
 
 function address(): string {
-  return location.pathname + writePlace(place.value);
+  return location.pathname + writePlace({ ...place.peek(), day: day.peek() });
 }
 
 window.addEventListener("popstate", () => {

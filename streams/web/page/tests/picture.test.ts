@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { heightOn, isAtWork, profileOf, progressOn, readPicture } from "../src/wall/picture";
+import {
+  heightOn,
+  isAtWork,
+  profileOf,
+  progressOfAll,
+  progressOn,
+  readPicture,
+  tasksOf,
+} from "../src/wall/picture";
 import { EXERCISE, packPicture } from "./sample";
 
 test("a packed picture is read as it was packed", () => {
@@ -68,4 +76,29 @@ test("each section belongs to the profile that it stands in", () => {
   expect([0, 2, 3, 4, 8].map((section) => profileOf(profiles, section).number)).toEqual([
     1, 1, 2, 3, 3,
   ]);
+});
+
+test("the progress of a wall is that of its profiles, added up", () => {
+  const picture = readPicture(EXERCISE);
+  for (const day of [0, 1, 5, 13]) {
+    const { wall, profiles } = progressOfAll(picture, day);
+    expect(wall).toEqual(progressOn(picture, day, 0, picture.sections));
+    expect(profiles.map(({ sections }) => sections)).toEqual([3, 1, 5]);
+  }
+});
+
+test("a crew's sections are in the order in which it builds them", () => {
+  const picture = readPicture(
+    packPicture({
+      1: [
+        { height: 28, firstDay: 3, crew: "1" },
+        { height: 28, firstDay: 1, crew: "1" },
+      ],
+    }),
+  );
+  expect(tasksOf(picture, ["1", "2"]).get("1")).toEqual([
+    { section: 1, first: 1, last: 2 },
+    { section: 0, first: 3, last: 4 },
+  ]);
+  expect(tasksOf(picture, ["2"]).get("2")).toEqual([]);
 });

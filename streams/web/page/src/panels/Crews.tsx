@@ -3,7 +3,7 @@
 import { computed } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { get, type Schemas } from "../api/client";
-import { lastDay, picture, shownDay, wall, wallId } from "../data";
+import { lastDay, picture, restingDay, wall, wallId } from "../data";
 import { amount, count } from "../format";
 import { Loadable } from "../load";
 import { Empty, Shown } from "../parts/Trouble";
@@ -138,7 +138,7 @@ function CrewRow({ crew, chosen }: { crew: Schemas["CrewSummary"]; chosen: boole
 /** A crew's sections on the length of the build: done, at work, and to come. */
 function Bars({ tasks }: { tasks: readonly Task[] }) {
   const days = Math.max(1, lastDay.value);
-  const day = shownDay.value;
+  const day = restingDay.value;
   const share = (of: number) => `${(100 * of) / days}%`;
   return (
     <span class="bars" aria-hidden="true">

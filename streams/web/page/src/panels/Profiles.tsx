@@ -1,6 +1,6 @@
 /** The profiles of the wall, each with its totals and how far it is on the day shown. */
 
-import { lastDay, picture, shownDay, wall } from "../data";
+import { lastDay, picture, restingDay, shownDay, wall } from "../data";
 import { amount, percent } from "../format";
 import { go, place } from "../place";
 import { progressOn } from "../wall/picture";
@@ -26,7 +26,7 @@ export function Profiles() {
               <th scope="col" class="amount">
                 At work
               </th>
-              <th scope="col">Built by day {amount(shownDay.value)}</th>
+              <th scope="col">Built by day {amount(restingDay.value)}</th>
               <th scope="col" class="amount">
                 Days
               </th>
@@ -44,7 +44,7 @@ export function Profiles() {
               const progress =
                 span &&
                 picture.value &&
-                progressOn(picture.value, shownDay.value, span.start, span.start + span.sections);
+                progressOn(picture.value, restingDay.value, span.start, span.start + span.sections);
               return (
                 <tr key={row.profile} aria-selected={row.profile === chosen}>
                   <th scope="row">

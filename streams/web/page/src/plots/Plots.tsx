@@ -4,7 +4,7 @@ import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { lastDay, shownDay, timeline } from "../data";
+import { shownDay, timeline } from "../data";
 import { short } from "../format";
 import { schemeChanged } from "../scheme";
 import { plotDays, type Timeline } from "../timeline";
@@ -54,7 +54,13 @@ function plotting(
   const line = { width: 2, points: { show: false }, ...path };
   const axis = { stroke: () => palette.inkSoft, font: `500 12px ${palette.font}` };
   const grid = { stroke: () => palette.line, width: 1 };
-  const plot = new uPlot(
+  // Beside the canvas: it moves with each frame while one slides, and nothing is drawn anew.
+  const dayLine = document.createElement("i");
+  dayLine.className = "day-line";
+  const placeLine = () => {
+    dayLine.style.transform = `translateX(${Math.round(plot.valToPos(shownDay.peek(), "x"))}px)`;
+  };
+  const plot: uPlot = new uPlot(
     {
       width: box.clientWidth || 300,
       height: HEIGHT_PX,
@@ -70,11 +76,12 @@ function plotting(
         { ...line, stroke: () => palette.ice, fill: () => palette.veil },
         { ...line, stroke: () => palette.whatIf, dash: [6, 4] },
       ],
-      hooks: { draw: [(drawn) => drawDay(drawn, palette.work, shownDay.peek())] },
+      hooks: { draw: [() => placeLine()] },
     },
     [[0], [0], [0]],
     box,
   );
+  plot.over.append(dayLine);
   // Until the page's own type is there, a canvas is drawn with another.
   document.fonts.ready.then(() => plot.redraw(false, true));
   const observer = new ResizeObserver(() => {
@@ -96,8 +103,8 @@ function plotting(
       plot.setData([days, values(actual), values(ghost.value)]);
     }),
     effect(() => {
-      void [shownDay.value, lastDay.value];
-      plot.redraw(false);
+      void shownDay.value;
+      placeLine();
     }),
     effect(() => {
       void schemeChanged.value;
@@ -114,10 +121,3 @@ function plotting(
 
 /** Days have no fractions. */
 const DAY_STEPS = [1, 10, 100, 1e3, 1e4, 1e5].flatMap((by) => [by, 2 * by, 5 * by]);
-
-function drawDay(plot: uPlot, colour: string, day: number): void {
-  const x = Math.round(plot.valToPos(day, "x", true));
-  const { top, height } = plot.bbox;
-  plot.ctx.fillStyle = colour;
-  plot.ctx.fillRect(x - 1, top, 2 * (window.devicePixelRatio || 1), height);
-}

@@ -1,17 +1,15 @@
 /** The picture in words, for those who do not see it; said anew every two seconds at most. */
 
 import { computed, effect, signal } from "@preact/signals";
-import { picture, shownDay, timeline } from "../data";
+import { picture, progress, shownDay, timeline } from "../data";
 import { amount, count } from "../format";
-import { progressOn } from "./picture";
 
 const EVERY_MS = 2000;
 
 const words = computed(() => {
-  const shown = picture.value;
-  if (!shown) return "";
+  if (!progress.value) return "";
   const day = shownDay.value;
-  const { atWork, finished, sections } = progressOn(shown, day, 0, shown.sections);
+  const { atWork, finished, sections } = progress.value.wall;
   const ice = timeline.value ? `, ${amount(timeline.value.on(day).iceSoFar)} yd³ so far` : "";
   const finishedWords = `${amount(finished)} of ${amount(sections)} finished`;
   return `Day ${amount(day)}: ${count(atWork, "section")} at work, ${finishedWords}${ice}`;

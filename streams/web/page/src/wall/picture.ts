@@ -136,6 +136,20 @@ export function progressOn(picture: Picture, day: number, from: number, to: numb
   return { atWork, finished, sections: to - from, built, toBuild };
 }
 
+/** How far the wall is by the end of a day, and each of its profiles. */
+export function progressOfAll(
+  picture: Picture,
+  day: number,
+): { wall: Progress; profiles: Progress[] } {
+  const wall = { atWork: 0, finished: 0, sections: 0, built: 0, toBuild: 0 };
+  const profiles = picture.profiles.map(({ start, sections }) => {
+    const progress = progressOn(picture, day, start, start + sections);
+    for (const name of Object.keys(wall) as (keyof Progress)[]) wall[name] += progress[name];
+    return progress;
+  });
+  return { wall, profiles };
+}
+
 export interface Task {
   /** Index of the section among all of the wall. */
   section: number;

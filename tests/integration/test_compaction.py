@@ -20,6 +20,7 @@ from confluent_kafka.admin import (
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.client import Client
+from streams.client.clocks import WallClock
 from streams.operations.verification import published_rows
 from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wait_until_idle
 from tests.harness.processes import running_worker, thewall
@@ -71,7 +72,11 @@ def nudge(client: Client, round_: int) -> None:
     """Records on every partition of every topic: a segment is closed by the next record."""
     heights = {n: bytes([round_ % 30] * 4) for n in range(1, 13)}
     for number in range(6):
-        client.submit(Wall(f"nudge-{number}", settings_for(), heights))
+        wall = Wall(f"nudge-{number}", settings_for(), heights)
+        client.submit(wall)
+        clock = WallClock(client, wall.id)
+        clock.start(1_000)
+        clock.stop()
 
 
 def compacted(client: Client) -> list:
@@ -100,6 +105,9 @@ def test_after_compaction_restart_replay_wipe_and_rebuild_end_in_the_same_digest
             submit_walls(client, Random(4), 12)
             client.submit(Wall("c", settings_for(3), {1: bytes([1, 2]), 2: bytes([3])}))
             client.withdraw("c", 2)
+            clock = WallClock(client, "a")
+            clock.start(50)
+            clock.pause()
             wait_until_idle(client)
             assert all(superseded(client, topic) for topic in compacted(client))
             for topic in compacted(client):

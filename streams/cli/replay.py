@@ -28,6 +28,7 @@ def verify(
     from streams.operations.verification import accepted_walls, expected_rows, published_rows
 
     client = Client(load_settings())
+    client.recorded.check_whole()
     expected, found = expected_rows(accepted_walls(client)), published_rows(client)
     if name is not None:
         expected, found = expected.of_wall(name), found.of_wall(name)
@@ -78,11 +79,14 @@ def replay(
     client = Client(load_settings())
     task = Replay(client)
     task.group.check_stopped()
-    before = published_rows(client).digest()
+    if not wipe:
+        client.recorded.check_whole()
+    # If the same was ended midway before, what there is now is not what there was.
+    before = client.recorded.wiped_digest or published_rows(client).digest()
     if wipe:
-        task.wipe()
-        to = "earliest"
-    task.reset(to)
+        task.wipe(before)
+    else:
+        task.reset(to)
     settings = client.settings
     with (
         progress() as update,

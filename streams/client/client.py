@@ -19,7 +19,7 @@ from streams.client.kafka import (
     produce,
 )
 from streams.client.reader import Reader
-from streams.client.versions import with_current_version
+from streams.client.versions import recorded
 from streams.contract.codecs import BadRecord
 from streams.contract.records import ProfileSubmitted, WallConfigured
 from streams.contract.topics import Topics, create_topics, partition_of
@@ -46,7 +46,10 @@ class Client:
         Raises:
             ClientError: The broker or the registry does not answer.
         """
-        self.settings = settings = with_current_version(settings)
+        self.recorded = recorded(settings)
+        if not settings.app_version:
+            settings = settings.model_copy(update={"app_version": self.recorded.version or 1})
+        self.settings = settings
         self.topics = Topics.of(settings)
         existing = existing_partitions(settings)
         # Only if needed: a reader must not undo an operator's topic configuration.
@@ -133,8 +136,9 @@ class Client:
         """A wall's totals, with those of its profiles in `profiles`, by number.
 
         Raises:
-            ClientError: There is no such wall.
+            ClientError: There is no such wall, or a wipe is not done.
         """
+        self.recorded.check_whole()
         rows = self.latest(self.topics.overview, of_wall=wall)
         if wall not in rows:
             raise ClientError(
@@ -149,8 +153,9 @@ class Client:
         """A profile's totals.
 
         Raises:
-            ClientError: There is no such profile.
+            ClientError: There is no such profile, or a wipe is not done.
         """
+        self.recorded.check_whole()
         key = f"{wall}/{profile}"
         rows = self.latest(self.topics.overview, partition=self._partition(key), only=key)
         if key not in rows:

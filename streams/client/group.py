@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # (inconsistent group protocol).
 OTHER_ASSIGNOR = "range"
 WORKERS_ASSIGNOR = "faust"
+FENCE_SESSION_S = 10.0
 # What tells whoever keeps workers out from somebody's consumer that assigns in the same way.
 FENCE_CLIENT_ID = "thewall-keeps-workers-out"
 
@@ -82,6 +83,9 @@ class Group:
             ClientError: The group has members.
         """
         self.check_only_workers()
+        # Of a command that was killed a moment ago, the fence stays for its session.
+        if self.is_fenced() and not self.wait_until_stopped(2 * FENCE_SESSION_S):
+            raise ClientError(f"a replay or a rebuild of group {self.name} is under way")
         if members := self.members():
             raise ClientError(
                 f"group {self.name} has {members} running workers; stop them first "
@@ -211,7 +215,7 @@ class Group:
             {
                 "client.id": FENCE_CLIENT_ID,
                 "partition.assignment.strategy": OTHER_ASSIGNOR,
-                "session.timeout.ms": 10_000,
+                "session.timeout.ms": int(FENCE_SESSION_S * 1000),
                 "max.poll.interval.ms": 86_400_000,
                 "enable.auto.commit": False,
             }

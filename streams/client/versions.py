@@ -7,6 +7,7 @@ Each version has its own consumer group, changelogs and intermediate topics. The
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
@@ -28,34 +29,83 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 
-def recorded_version(settings: Settings) -> int | None:
-    """The version that the last rebuild switched to; None if there was no rebuild.
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What `wall.versions` says of an application.
+
+    Attributes:
+        version: The version that the last rebuild switched to; None if there was no rebuild.
+        wiped_digest: If a wipe was begun and is not done: digest of the rows before it.
+    """
+
+    version: int | None = None
+    wiped_digest: str | None = None
+
+    def check_whole(self) -> None:
+        """Make sure that no wipe was ended before it was done.
+
+        Raises:
+            ClientError: One was.
+        """
+        if self.wiped_digest is not None:
+            raise ClientError(
+                "`thewall replay --wipe` was ended before it was done, and rows are missing: stop "
+                "the workers and run it again"
+            )
+
+
+def recorded(settings: Settings) -> Recorded:
+    """What `wall.versions` says of the application.
 
     Raises:
         ClientError: The broker or the registry does not answer.
     """
     topic = Topics.of(settings).versions
     if topic.name not in existing_partitions(settings):
-        return None
-    last: bytes | None = None
+        return Recorded()
+    last: dict[bytes, bytes | None] = {}
     with Reader(settings) as reader:
         for message in reader.read(topic.name):
-            if message is not None and message.key() == settings.app_id.encode():
-                last = message.value()
-    if last is None:
-        return None
+            if message is not None:
+                last[message.key() or b""] = message.value()
+    switched = last.get(settings.app_id.encode())
+    wiping = last.get(wipe_key(settings).encode())
+    if switched is None and wiping is None:
+        return Recorded()
     codecs = connect_registry(settings, [topic])
-    codecs.fetch_schemas_blocking([last])
-    return codecs.decode_any(last, VersionSwitched).version
+    codecs.fetch_schemas_blocking([switched, wiping])
+    return Recorded(
+        None if switched is None else codecs.decode_any(switched, VersionSwitched).version,
+        None if wiping is None else codecs.decode_any(wiping, VersionSwitched).digest,
+    )
+
+
+def wipe_key(settings: Settings) -> str:
+    """Key on `wall.versions` of the record that stands there while a wipe is not done."""
+    return f"{settings.app_id}/wipe"
+
+
+def recorded_version(settings: Settings) -> int | None:
+    """The version that the last rebuild switched to; None if there was no rebuild.
+
+    Raises:
+        ClientError: The broker or the registry does not answer.
+    """
+    return recorded(settings).version
 
 
 def check_current(settings: Settings) -> None:
     """Make sure that a worker of this version may publish, if it is not a shadow.
 
     Raises:
-        ClientError: Another version is current; or the broker or the registry does not answer.
+        ClientError: Another version is current, or a wipe is not done; or the broker or the
+            registry does not answer.
     """
-    current = None if settings.shadow else recorded_version(settings)
+    if settings.shadow:
+        return
+    found = recorded(settings)
+    found.check_whole()
+    current = found.version
     if current not in (None, settings.version):
         raise ClientError(
             f"`thewall rebuild` has switched to version {current} while this worker of version "
@@ -78,37 +128,59 @@ def version_to_run(settings: Settings) -> Settings:
     """The settings with the version that a worker is to run.
 
     Raises:
-        ClientError: They name one that must not publish, because another is current; or the
-            broker or the registry does not answer.
+        ClientError: They name one that must not publish, because another is current; or a wipe
+            is not done; or the broker or the registry does not answer.
     """
     if settings.shadow:
         return settings
-    current = recorded_version(settings)
+    found = recorded(settings)
+    found.check_whole()
+    current = found.version
     if settings.app_version and current not in (None, settings.app_version):
         raise ClientError(
             f"THEWALL_APP_VERSION is {settings.app_version}, but `thewall rebuild` has switched to "
             f"version {current}: two versions must not publish; unset it, and the current one runs"
         )
-    return with_current_version(settings)
+    return settings.model_copy(update={"app_version": settings.app_version or current or 1})
 
 
 def topics_by_version(settings: Settings) -> dict[int, list[str]]:
     """Existing topics that belong to a single version, including the output of shadows.
 
+    Another installation may be named as a version of ours is, `wall.v2` or `thewall-v2`: that it
+    has input topics, or that the version's log is missing, says that the topics are not ours.
+
     Raises:
         ClientError: The broker does not answer.
     """
-    first = Topics.of(settings.model_copy(update={"app_version": 1, "shadow": False}))
-    of_first = {topic.name for topic in (*first.intermediate, *first.changelogs)}
-    prefix, app_id = re.escape(settings.topic_prefix), re.escape(settings.app_id)
-    named = re.compile(rf"(?:{prefix}\.v(\d+)\..+|{app_id}-v(\d+)-[a-z]+-changelog)")
-    found: dict[int, list[str]] = {}
-    for name in existing_partitions(settings):
-        if name in of_first:
-            found.setdefault(1, []).append(name)
-        elif match := named.fullmatch(name):
-            found.setdefault(int(match[1] or match[2]), []).append(name)
+    existing = existing_partitions(settings).keys()
+    found = {}
+    for version in {1, *numbers_in_use(settings)}:
+        topics = _topics_of_version(settings, version)
+        prefix = topics.accepted.name.removesuffix("accepted")
+        own_inputs = {f"{prefix}{name}" for name in ("walls", "profiles", "versions")}
+        is_ours = version == 1 or own_inputs.isdisjoint(existing)
+        if is_ours and topics.accepted.name in existing:
+            outputs = topics.outputs if version > 1 else ()
+            named = [topic.name for topic in (*topics.changelogs, *topics.intermediate, *outputs)]
+            found[version] = [name for name in named if name in existing]
     return found
+
+
+def _topics_of_version(settings: Settings, version: int) -> Topics:
+    return Topics.of(settings.model_copy(update={"app_version": version, "shadow": version > 1}))
+
+
+def numbers_in_use(settings: Settings) -> set[int]:
+    """Versions that topics are named after: of ours, and of another installation.
+
+    Raises:
+        ClientError: The broker does not answer.
+    """
+    prefix, app_id = re.escape(settings.topic_prefix), re.escape(settings.app_id)
+    named = re.compile(rf"(?:{prefix}\.v([1-9]\d*)\..+|{app_id}-v([1-9]\d*)-[a-z]+-changelog)")
+    matches = filter(None, map(named.fullmatch, existing_partitions(settings)))
+    return {int(match[1] or match[2]) for match in matches}
 
 
 def drop(settings: Settings, versions: Iterable[int]) -> list[str]:
@@ -124,7 +196,7 @@ def drop(settings: Settings, versions: Iterable[int]) -> list[str]:
     existing = topics_by_version(settings)
     dropped: list[str] = []
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
-    for version in versions:
+    for version in existing.keys() & set(versions):
         group = settings.model_copy(update={"app_version": version}).group
         try:
             admin.delete_consumer_groups([group])[group].result(REQUEST_TIMEOUT_S)
@@ -133,6 +205,9 @@ def drop(settings: Settings, versions: Iterable[int]) -> list[str]:
                 raise ClientError(
                     f"group {group} can't be deleted: {error.args[0].str()}; stop its workers"
                 ) from error
-        dropped += existing.get(version, [])
-    delete_topics(settings, dropped)
+        dropped += existing[version]
+    # Last, what says whose the others are.
+    logs = {_topics_of_version(settings, version).accepted.name for version in existing}
+    delete_topics(settings, [name for name in dropped if name not in logs])
+    delete_topics(settings, [name for name in dropped if name in logs])
     return dropped

@@ -15,12 +15,18 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from streams.client.client import Client
 from streams.client.group import Group
 from streams.client.kafka import ANY_PARTITION, ClientError, produce
-from streams.client.versions import drop, topics_by_version, version_to_run
+from streams.client.versions import (
+    drop,
+    numbers_in_use,
+    topics_by_version,
+    version_to_run,
+)
 from streams.contract.records import VersionSwitched
 from streams.contract.topics import delete_topics
 from streams.operations.supervisor import temporary_worker
@@ -76,11 +82,12 @@ class Rebuild:
         self.timeout_s = timeout_s
         version = self.settings.version
         used = topics_by_version(self.settings)
-        next_unused = max(version, *used, 0) + 1
-        if to_version is not None and to_version < next_unused:
+        in_use = numbers_in_use(self.settings)
+        next_unused = next(n for n in count(max(version, *used, 0) + 1) if n not in in_use)
+        if to_version is not None and (to_version < next_unused or to_version in in_use):
             raise ClientError(
-                f"version {to_version} is not new: the current one is {version}, and there are "
-                f"topics up to version {next_unused - 1}; take {next_unused} or a higher one"
+                f"version {to_version} is not new: the current one is {version}, and topics have "
+                f"the names of others; take {next_unused}, which has none"
             )
         unfinished = sorted(number for number in used if number > version)
         for number in unfinished:

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 from confluent_kafka.admin import OffsetSpec
 
 from streams.client.group import Group
-from streams.client.kafka import ClientError, produce
+from streams.client.kafka import ANY_PARTITION, ClientError, produce
+from streams.client.versions import wipe_key
+from streams.contract.records import VersionSwitched
 from streams.contract.topics import create_topics, delete_topics, truncate_topics
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from streams.client.client import Client
     from streams.client.group import Offsets
+    from streams.contract.topics import Topic
 
 
 class Replay:
@@ -48,28 +53,47 @@ class Replay:
         self.group.commit(wanted)
         return wanted
 
-    def wipe(self) -> None:
+    def wipe(self, digest: str) -> None:
         """Delete all state: changelogs, published rows, and records of intermediate topics.
 
         A wall's log must not be read from before its tables went: plans would have versions that
         the ledger has seen already. So the topics between the stages are emptied. They are not
         made anew: an offset is a version, and another plan must never have the same.
 
+        A record on `wall.versions` says so until all is gone and the offsets are set: until then no
+        worker runs, and the same again does all of it.
+
+        Args:
+            digest: Of the rows before it.
+
         Raises:
-            ClientError: The broker did not take the tombstones.
+            ClientError: The broker did not take what was sent, or a worker has started.
             KafkaException: The broker did not empty, delete or create the topics.
         """
         client, topics = self.client, self.client.topics
-        tombstones = [
-            (topic.name, key, None, partition)
-            for topic in (topics.daily, topics.overview)
-            for partition, key in client.values(topic)
-        ]
-        produce(client.settings, tombstones)
-        truncate_topics(client.settings, [topic.name for topic in topics.intermediate])
-        delete_topics(client.settings, [topic.name for topic in topics.changelogs])
-        create_topics(client.settings)
-        self.group.commit(self.group.offsets(topics.intermediate, OffsetSpec.earliest()))
+        version = client.settings.version
+        self._mark_wipe(client.codecs.encode(VersionSwitched(version, version, digest)))
+        with self.group.fenced():  # a worker that has read `wall.versions` before that
+            produce_tombstones(client, (topics.daily, topics.overview))
+            truncate_topics(client.settings, [topic.name for topic in topics.intermediate])
+            delete_topics(client.settings, [topic.name for topic in topics.changelogs])
+            create_topics(client.settings)
+        read = (*topics.inputs, *topics.intermediate)
+        self.group.commit(self.group.offsets(read, OffsetSpec.earliest()))
+        self._mark_wipe(None)
+
+    def _mark_wipe(self, value: bytes | None) -> None:
+        client = self.client
+        key = wipe_key(client.settings)
+        produce(client.settings, [(client.topics.versions.name, key, value, ANY_PARTITION)])
+
+
+def produce_tombstones(client: Client, topics: Iterable[Topic]) -> None:
+    """Delete all rows of compacted topics."""
+    produce(
+        client.settings,
+        ((t.name, key, None, partition) for t in topics for partition, key in client.values(t)),
+    )
 
 
 def _moment(text: str) -> datetime:

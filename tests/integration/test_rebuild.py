@@ -17,6 +17,7 @@ from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.client import Client
 from streams.client.group import Group
+from streams.client.kafka import existing_partitions
 from streams.client.versions import topics_by_version
 from streams.contract.records import DailyUsage
 from streams.operations.verification import published_rows
@@ -249,3 +250,21 @@ def test_a_version_that_is_wrong_is_not_switched_to(settings, client, tmp_path):
     assert json.loads(done.stdout)["version"] == 1
     assert "version 1 stays" in done.stderr
     assert Client(settings).settings.version == 1
+
+
+def test_dropping_old_versions_leaves_an_installation_beside_us_alone(settings, client, tmp_path):
+    beside = settings.model_copy(
+        update={"topic_prefix": f"{settings.topic_prefix}.v2", "app_id": f"{settings.app_id}-v2"}
+    )
+    theirs = Client(beside)
+    with running_worker(beside, tmp_path / "beside.log") as worker:
+        build(theirs, one_profile("theirs", 21, 25))
+        result = json.loads(thewall(settings, "rebuild", "--json"))
+        assert result["version"] == 3  # 2 is theirs
+        thewall(settings, "rebuild", "--drop-old")
+        build(theirs, one_profile("theirs", 21, 26))
+        assert worker.get("/walls/theirs/profiles/overview/")[0] == 200
+        assert worker.stop() == 0
+    there = existing_partitions(settings).keys()
+    assert {topic.name for topic in theirs.topics.all()} <= there
+    assert client.topics.accepted.name not in there

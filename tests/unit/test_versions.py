@@ -14,7 +14,8 @@ SETTINGS = Settings(bootstrap_servers="x", registry_url="x", app_version=2)
 
 
 def names(settings: Settings, of: str) -> set[str]:
-    return {topic.name for topic in getattr(Topics.of(settings), of)}
+    topics = getattr(Topics.of(settings), of)
+    return {topic.name for topic in (topics() if callable(topics) else topics)}
 
 
 def test_a_version_has_its_own_topics_between_the_stages_and_the_same_at_both_ends():
@@ -50,11 +51,37 @@ def test_every_topic_is_of_the_version_that_it_is_named_after(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    "neighbour",
+    [{"topic_prefix": "wall.v3"}, {"app_id": "thewall-v3", "topic_prefix": "other"},
+     {"app_id": "thewall-v3", "topic_prefix": "wall.v3"}],
+    ids=["prefix", "application id", "both"],
+)  # fmt: skip
+def test_topics_of_a_neighbour_that_is_named_as_a_version_is_are_not_ours(monkeypatch, neighbour):
+    first = SETTINGS.model_copy(update={"app_version": 1})
+    theirs = first.model_copy(update=neighbour)
+    there = {topic.name: 8 for s in (first, SETTINGS, theirs) for topic in Topics.of(s).all()}
+    monkeypatch.setattr(versions, "existing_partitions", lambda _: there)
+    found = versions.topics_by_version(first)
+    assert found.keys() == {1, 2}
+    only_theirs = names(theirs, "all") - names(first, "all")
+    assert only_theirs.isdisjoint(name for of_version in found.values() for name in of_version)
+    assert versions.numbers_in_use(first) == {2, 3}
+
+
+def test_a_wipe_that_is_not_done_keeps_workers_from_running(monkeypatch):
+    wiping = versions.Recorded(None, wiped_digest="ab")
+    monkeypatch.setattr(versions, "recorded", lambda _: wiping)
+    for check in (versions.version_to_run, versions.check_current):
+        with pytest.raises(ClientError, match=r"wipe` was ended before it was done.*run it again"):
+            check(SETTINGS)
+
+
+@pytest.mark.parametrize(
     ("given", "recorded", "runs"),
     [(0, None, 1), (0, 3, 3), (2, None, 2), (3, 3, 3), (2, 3, None), (4, 3, None)],
 )
 def test_a_worker_runs_the_current_version_or_none(monkeypatch, given, recorded, runs):
-    monkeypatch.setattr(versions, "recorded_version", lambda _: recorded)
+    monkeypatch.setattr(versions, "recorded", lambda _: versions.Recorded(recorded))
     settings = SETTINGS.model_copy(update={"app_version": given})
     if runs is None:
         with pytest.raises(ClientError, match="has switched to version 3"):

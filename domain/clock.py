@@ -41,6 +41,11 @@ class Clock:
             return self.day
         return min(MAX_DAY, self.day + max(0, now_ms - self.at_ms) // self.ms_per_day)
 
+    def held_at(self, now_ms: int, last_day: int) -> int:
+        """Days done at a time, of a plan on whose last day this clock goes no further."""
+        # Not back below the day that it was set to: that may be beyond the plan.
+        return max(self.day, min(self.day_at(now_ms), last_day))
+
     def due_ms(self, day: int) -> int:
         """When a day is done, in milliseconds since the epoch."""
         return self.at_ms + (day - self.day) * self.ms_per_day
@@ -180,9 +185,7 @@ def _in_state(clock: Clock | None, what: str, *states: ClockState) -> Clock:
 
 
 def _held(clock: Clock, state: ClockState, now_ms: int, last_day: int) -> Clock:
-    # Not back below the day that it was set to: that may be beyond the plan.
-    day = max(clock.day, min(clock.day_at(now_ms), last_day))
-    return replace(clock, state=state, day=day, at_ms=now_ms)
+    return replace(clock, state=state, day=clock.held_at(now_ms, last_day), at_ms=now_ms)
 
 
 class DueDay(NamedTuple):

@@ -101,7 +101,7 @@ def status(name: WallName, as_json: AsJson = False) -> None:
     last_day = wall_clock.last_day()
     # As this host's clock has it; what is told goes by the broker's.
     now_ms = int(time.time() * 1000)
-    day = max(clock.day, min(clock.day_at(now_ms), last_day))
+    day = clock.held_at(now_ms, last_day)
     ends = "at its end" if day >= last_day else f"of {last_day:,}"
     text = f"run {clock.run} is {clock.state}, day {day:,} {ends}, a day every {_duration(clock)}"
     _show(name, clock, as_json, text, day=day, last_day=last_day)

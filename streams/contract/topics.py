@@ -233,6 +233,17 @@ class Topics:
         """What is published."""
         return (self.daily, self.overview, self.events, self.dead_letters)
 
+    def changelog(self, table: str) -> Topic:
+        """The changelog of a table.
+
+        Raises:
+            KeyError: There is no such table.
+        """
+        for topic in self.changelogs:
+            if topic.name.endswith(f"-{table}-changelog"):
+                return topic
+        raise KeyError(table)
+
     def all(self) -> list[Topic]:
         """Every topic, the tables' changelogs last."""
         *named, changelogs = (getattr(self, name) for name in self.__dataclass_fields__)

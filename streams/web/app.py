@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from streams.web import (
+    clocks,
     compare,
     crews,
     dead_letters,
@@ -56,8 +57,8 @@ LAST_ANSWERS_S = 3
 BROKEN = 70
 
 GROUPS = (
-    exercise, walls, writes, pictures, timeline, sections, crews, explain, events, proof, compare,
-    stream, dead_letters, topics, way, pipeline, rules, health,
+    exercise, walls, writes, clocks, pictures, timeline, sections, crews, explain, events, proof,
+    compare, stream, dead_letters, topics, way, pipeline, rules, health,
 )  # fmt: skip
 
 DESCRIPTION = """\

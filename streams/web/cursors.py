@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 # Kafka keeps tombstones for a day: a cursor older than half of one may have missed some.
 OLDEST_S = 12 * 60 * 60
 
-PARTS = ("plans", "totals", "published", "audit", "dead_letters")
+ROWS = ("plans", "totals", "published")
+CLOCKS = ("clocks", "told")
+PARTS = (*ROWS, *CLOCKS, "audit", "dead_letters")
 """The topics of a cursor, in its order."""
 
 

@@ -94,7 +94,7 @@ async def resubmit(
         raise Refusal(
             409,
             f"it came from {letter.topic}, which only stages write to; only what was on "
-            f"{topics.walls.name} or {topics.profiles.name} can be submitted again",
+            f"{' or '.join(topic.name for topic in topics.inputs)} can be submitted again",
         )
     if letter.shortened:
         parts = " and ".join(part.part for part in letter.shortened)
@@ -123,12 +123,13 @@ def _superseded(web: Web, partition: int, offset: int, letter: DeadLetter) -> st
     if web.was_resubmitted(partition, offset):
         return "it was resubmitted already"
     wall, number = split_key((letter.key or b"").decode(errors="replace"))
-    rows = web.generation.replica.walls.get(wall)
-    event = rows.submitted.get(number) if rows is not None else None
-    if event is not None and (
-        event.source.partition == letter.partition and event.source.offset > letter.offset
-    ):
-        place = f"offset {event.source.offset} of {letter.topic}[{letter.partition}]"
+    topics, rows = web.generation.topics, web.generation.replica.walls.get(wall)
+    if rows is None or letter.topic == topics.ticks.name:  # any tick may come at any time
+        return None
+    event = (rows.clocks if letter.topic == topics.clock.name else rows.submitted).get(number)
+    source = event.source if event is not None else None
+    if source and source.partition == letter.partition and source.offset > letter.offset:
+        place = f"offset {source.offset} of {letter.topic}[{letter.partition}]"
         return f"something newer is on its key, at {place}: this would replace it"
     return None
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from streams.contract.topics import partition_of
 from streams.web.log_reader import CURSOR
-from streams.web.models import AuditEvent, AuditEvents, WallId
+from streams.web.models import AuditEvent, AuditEvents, RunName, WallId
 from streams.web.problems import documented
 from streams.web.state import Here
 from streams.web.tails import audit_event
@@ -27,6 +27,9 @@ async def events(
     section: Annotated[int | None, Query(ge=1, description="Of this section")] = None,
     crew: Annotated[str | None, Query(max_length=40, description="Of this crew")] = None,
     day: Annotated[int | None, Query(ge=1, description="Of this day")] = None,
+    run: Annotated[
+        RunName | None, Query(description="Of this run of the wall's clock: as it happened")
+    ] = None,
     after: Annotated[str, Query(pattern=CURSOR, description="`next` of the page before")] = "",
     limit: Annotated[int, Query(ge=1, le=1000, description="Most that are answered")] = 100,
 ) -> AuditEvents:
@@ -35,10 +38,11 @@ async def events(
     Where few of a topic's events are wanted, a page may be short, or empty, and have a next one.
     """
     codecs = web.generation.codecs
-    prefix = f"{wall}/".encode()
+    own, prefix = wall.encode(), f"{wall}/".encode()
 
     def wanted(message: Message) -> AuditEvent | None:
-        if not (message.key() or b"").startswith(prefix):
+        key = message.key() or b""
+        if key != own and not key.startswith(prefix):
             return None
         event = audit_event(codecs, message)
         if (
@@ -48,6 +52,7 @@ async def events(
             or section not in (None, event.section)
             or crew not in (None, event.crew)
             or day not in (None, event.day)
+            or run not in (None, event.run)
         ):
             return None
         return event

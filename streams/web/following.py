@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from streams.contract.codecs import Codecs
     from streams.settings import Settings
     from streams.web.follower import Jumps
-    from streams.web.replica import Change
+    from streams.web.replica import Change, Touched
 
 log = logging.getLogger(__name__)
 
@@ -73,11 +73,13 @@ class Generation:
 def followed(topics: Topics) -> list[str]:
     """Names of the topics that a replica is made of."""
     state = (
-        topics.changelogs[1],
-        topics.changelogs[-1],
+        topics.changelog("planner"),
+        topics.changelog("overview"),
         topics.overview,
         topics.walls,
         topics.profiles,
+        topics.clock,
+        topics.changelog("clock"),
     )
     return [topic.name for topic in state]
 
@@ -93,7 +95,7 @@ class Following:
     def __init__(
         self,
         settings: Settings,
-        on_rows: Callable[[dict[str, set[int]]], None],
+        on_change: Callable[[Touched], None],
         on_switch: Callable[[Generation], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -101,7 +103,7 @@ class Following:
         self.generation: Generation | None = None
         self.not_ready = "the web process is starting"
         self._settings = settings
-        self._on_rows = on_rows
+        self._on_change = on_change
         self._on_switch = on_switch
         self._on_failure = on_failure
         self._next: Generation | None = None
@@ -172,12 +174,12 @@ class Following:
         def take(changes: list[Change], _: Jumps) -> None:
             touched = generation.replica.fold(changes)
             if generation is self.generation:
-                self._on_rows(touched)
+                self._on_change(touched)
 
         generation.follower = Follower(
             settings,
             generation.followed,
-            Decoder(topics, codecs).decode,
+            Decoder(topics, codecs, settings.partitions).decode,
             take,
             self._on_failure,
         )

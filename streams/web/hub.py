@@ -24,7 +24,7 @@ MOST_STREAMS = 100
 MOST_OF_AN_ADDRESS = 10
 MOST_QUEUED = 256
 MOST_PROFILES = 10_000
-KINDS = ("rows", "audit", "deadletter", "pipeline")
+KINDS = ("rows", "clock", "audit", "deadletter", "pipeline")
 
 
 @dataclass
@@ -69,6 +69,7 @@ class Listener:
         wall: Told of this wall alone; of all, without their profiles, if None.
         kinds: What it is told of.
         profiles: Profiles that changed, by wall.
+        clocks: Walls whose clock was set, or days of it told.
         audit: Audit events that it has still to be told.
         dead_letters: Dead letters, likewise.
         reset: Why it has to ask for everything anew; None if it has not.
@@ -78,6 +79,7 @@ class Listener:
     wall: str | None
     kinds: frozenset[str]
     profiles: dict[str, set[int]] = field(default_factory=dict)
+    clocks: set[str] = field(default_factory=set)
     audit: Queue = field(default_factory=Queue)
     dead_letters: Queue = field(default_factory=Queue)
     reset: str | None = None
@@ -95,6 +97,14 @@ class Listener:
         if sum(len(profiles) + 1 for profiles in self.profiles.values()) > MOST_PROFILES:
             self.start_anew("more has changed than can be told")
         elif self.profiles:
+            self.wake.set()
+
+    def clocks_changed(self, walls: set[str]) -> None:
+        """Clocks were set, or days of them told."""
+        if "clock" not in self.kinds:
+            return
+        self.clocks |= walls if self.wall is None else walls & {self.wall}
+        if self.clocks:
             self.wake.set()
 
     def audit_came(self, events: Sequence[AuditEvent], skipped: int) -> None:
@@ -116,6 +126,7 @@ class Listener:
         """What it was told so far no longer holds."""
         self.reset = reason
         self.profiles.clear()
+        self.clocks.clear()
         self.wake.set()
 
 

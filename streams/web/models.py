@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.rules import FULL_HEIGHT_FT, MAX_CREWS, MAX_PROFILE, MAX_SECTIONS, NAME
+from domain.rules import (
+    FULL_HEIGHT_FT,
+    MAX_CREWS,
+    MAX_DAY,
+    MAX_MS_PER_DAY,
+    MAX_PROFILE,
+    MAX_SECTIONS,
+    MIN_MS_PER_DAY,
+    NAME,
+)
 
 State = Annotated[
     Literal["BUILDING", "COMPLETE"],
@@ -186,6 +195,84 @@ class WallBuilt(WallAccepted):
     """The events were accepted, and what they changed is built."""
 
     built: WallSummary | None = Field(description="The wall as it is then; null if it has gone")
+
+
+ClockStateNow = Annotated[
+    Literal["RUNNING", "PAUSED", "STOPPED"] | None,
+    Field(
+        description="RUNNING: days pass; PAUSED: none does until it is resumed; STOPPED: the run "
+        "is over; null: there is no clock"
+    ),
+]
+RunName = Annotated[str, Field(pattern=f"^{NAME.pattern}$", description="Run of a wall's clock")]
+MsPerDay = Annotated[
+    int,
+    Field(
+        ge=MIN_MS_PER_DAY, le=MAX_MS_PER_DAY, strict=True,
+        description="How long a day takes, in milliseconds",
+    ),
+]  # fmt: skip
+
+
+class ClockSummary(Model):
+    """A wall's clock, and which day it is by it."""
+
+    wall: WallId
+    state: ClockStateNow
+    run: str | None = Field(description="Run of the clock; null if there is no clock")
+    day: int = Field(description="Days done by now, by this process's clock; 0 before the first")
+    told: int = Field(description="Last day that was told: days are told by the broker's clock")
+    last_day: int = Field(description="Last day on which something happens: crews are relieved")
+    at_ms: int | None = Field(
+        description="When the clock was set, in milliseconds since the epoch; null without a clock"
+    )
+    ms_per_day: int | None = Field(
+        description="How long a day takes, in milliseconds; null without a clock"
+    )
+
+
+class ClockStart(Model):
+    """How a run is to begin."""
+
+    ms_per_day: MsPerDay = 1000
+    from_day: Annotated[
+        int, Field(ge=0, le=MAX_DAY, strict=True, description="Days that are taken as done")
+    ] = 0
+
+
+class ClockResume(Model):
+    """How a run is to go on."""
+
+    ms_per_day: MsPerDay | None = Field(None, description="As before if left out")
+
+
+class ClockAccepted(Accepted):
+    """The clock is set: its record is on its topic."""
+
+    clock: ClockSummary
+
+
+class RunSummary(Model):
+    """A run of a wall's clock."""
+
+    run: str
+    state: Literal["RUNNING", "PAUSED", "STOPPED"]
+    first_day: int | None = Field(description="First day that was told of it; null if none was")
+    last_day: int | None = Field(description="Last day that was told of it")
+    started: Time = Field(
+        description="When the first of these days was due, in milliseconds since the epoch"
+    )
+    until: Time = Field(description="When the last of them was due")
+    cost: int | None = Field(description="Cost by the end of the last of them, in gold dragons")
+
+
+class Runs(Model):
+    """Runs of a wall's clock, the latest first."""
+
+    wall: WallId
+    runs: list[RunSummary]
+    scanned: int = Field(description="Records that were looked at for this answer")
+    next: Cursor
 
 
 class Run(Model):

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 from domain.config import InvalidConfig
-from domain.errors import InvalidWall
+from domain.errors import ClockConflict, InvalidWall
 from streams.client.kafka import ClientError
 from streams.views.answers import NotThere
 from streams.web.models import BadPlace, Problem
@@ -109,6 +109,10 @@ def register(app: FastAPI) -> None:
     @app.exception_handler(InvalidWall)
     async def invalid(request: Request, error: InvalidWall) -> Response:
         return problem(422, str(error), _path(request))
+
+    @app.exception_handler(ClockConflict)
+    async def conflict(request: Request, error: ClockConflict) -> Response:
+        return problem(409, str(error), _path(request))
 
     @app.exception_handler(ClientError)
     async def broker(request: Request, error: ClientError) -> Response:

@@ -72,6 +72,21 @@ class EventProducer:
         Raises:
             ClientError: The broker did not take some of them.
         """
+        return [sent for sent, _ in await self._send(events)]
+
+    async def stamp(self, event: Event) -> int:
+        """Send an event to a topic whose records the broker stamps.
+
+        Returns:
+            The broker's time, in milliseconds since the epoch.
+
+        Raises:
+            ClientError: The broker did not take it.
+        """
+        ((_, at_ms),) = await self._send([event])
+        return at_ms
+
+    async def _send(self, events: Sequence[Event]) -> list[tuple[Sent, int]]:
         waiting = [await self._produce(event) for event in events]
         found = await asyncio.gather(*waiting, return_exceptions=True)
         failures = [error for error in found if isinstance(error, BaseException)]
@@ -80,12 +95,13 @@ class EventProducer:
                 f"the broker did not take {len(failures):,} of {len(events):,} events "
                 f"({failures[0]}); send the same again: nothing is counted twice"
             )
-        return [sent for sent in found if isinstance(sent, Sent)]
+        return [sent for sent in found if not isinstance(sent, BaseException)]
 
-    async def _produce(self, event: Event) -> asyncio.Future[Sent]:
-        future: asyncio.Future[Sent] = self._loop.create_future()
+    async def _produce(self, event: Event) -> asyncio.Future[tuple[Sent, int]]:
+        """Where the event stands, and its timestamp there, once it is acknowledged."""
+        future: asyncio.Future[tuple[Sent, int]] = self._loop.create_future()
 
-        def settle(error: KafkaError | None, sent: Sent) -> None:
+        def settle(error: KafkaError | None, sent: tuple[Sent, int]) -> None:
             if future.done():
                 return
             if error is None:
@@ -95,7 +111,7 @@ class EventProducer:
 
         def acknowledged(error: KafkaError | None, message: Message) -> None:
             sent = Sent(event.topic, message.partition() or 0, message.offset() or 0)
-            self._loop.call_soon_threadsafe(settle, error, sent)
+            self._loop.call_soon_threadsafe(settle, error, (sent, message.timestamp()[1]))
 
         while True:
             try:

@@ -22,7 +22,8 @@ from streams.views.answers import NotThere
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from streams.contract.records import PlannerRow, ProfileOverview, ProfileTotals
+    from domain.clock import Clock
+    from streams.contract.records import ClockRow, PlannerRow, ProfileOverview, ProfileTotals
 
 R = TypeVar("R")
 
@@ -50,7 +51,7 @@ class Change(NamedTuple):
     """A record as the follower read it.
 
     Attributes:
-        kind: Which of the replica's tables it is of: `plans`, `totals`, `published`, `submitted`.
+        kind: Which of the replica's tables it is of, by its name in `WallRows`.
         key: Its key, as text.
         source: Where it stands on its topic.
         row: The decoded record; None for a tombstone.
@@ -62,6 +63,18 @@ class Change(NamedTuple):
     source: Source
     row: Any
     mark: int
+
+
+class Touched(NamedTuple):
+    """What changed.
+
+    Attributes:
+        profiles: Profiles by wall; SETTINGS stands for a wall's settings.
+        clocks: Walls whose clock was set, or days of it told.
+    """
+
+    profiles: dict[str, set[int]]
+    clocks: set[str]
 
 
 def mark_of(key: bytes, value: bytes) -> int:
@@ -107,6 +120,8 @@ class WallRows:
         totals: Totals and curves: the overview's. Of a withdrawn profile they say so.
         published: Totals as they are on `wall.overview`; they name the version of the amounts.
         submitted: What the latest event of each key on the input topics is.
+        clocks: The wall's clock as it was last set, under SETTINGS; or that it was withdrawn.
+        told: How far the days of its run were told, under SETTINGS.
         sums: Sums over the totals.
     """
 
@@ -117,6 +132,8 @@ class WallRows:
         self.totals: Table[ProfileTotals] = Table()
         self.published: Table[ProfileOverview] = Table()
         self.submitted: Table[Submitted] = Table()
+        self.clocks: Table[Clock | Submitted] = Table()
+        self.told: Table[ClockRow] = Table()
         self.sums = WallSums(())
 
     def replace(self, kind: str, profile: int, row: Row[Any] | None) -> None:
@@ -145,6 +162,29 @@ class WallRows:
     def picture_tag(self) -> str:
         """Changes with the plan as last accepted."""
         return f"{self.plans.mark:016x}"
+
+    @property
+    def clock(self) -> Clock | None:
+        """The clock as it was last set; None if the wall has none.
+
+        Workers may be behind the input topic. But where a bad record came last, and compaction
+        has taken the good one before it, only the workers' table has it.
+        """
+        given, accepted = self.clocks.get(SETTINGS), self.told.get(SETTINGS)
+        if accepted is not None and (
+            given is None or given.source.offset <= accepted.record.source_offset
+        ):
+            return accepted.record.clock
+        return None if given is None or isinstance(given.record, Submitted) else given.record
+
+    @property
+    def told_day(self) -> int:
+        """The last day of the clock's run that was told, or that was taken as done."""
+        clock, row = self.clock, self.told.get(SETTINGS)
+        if clock is None:
+            return 0
+        told = row.record.told if row is not None and _run_of(row.record) == clock.run else 0
+        return max(told, clock.day)
 
     @cached_property
     def settings(self) -> WallSettings:
@@ -236,21 +276,20 @@ class Replica:
     def __init__(self) -> None:
         self.walls: dict[str, WallRows] = {}
 
-    def fold(self, changes: Iterable[Change]) -> dict[str, set[int]]:
-        """Take in records in the order of their partitions.
-
-        Returns:
-            The profiles that changed, by wall; SETTINGS stands for a wall's settings.
-        """
-        touched: dict[str, set[int]] = {}
+    def fold(self, changes: Iterable[Change]) -> Touched:
+        """Take in records in the order of their partitions; what changed by that."""
+        touched = Touched({}, set())
         for kind, key, source, record, mark in changes:
             wall, profile = split_key(key)
             rows = self.walls.get(wall)
             if rows is None:
                 rows = self.walls[wall] = WallRows(wall)
             rows.replace(kind, profile, None if record is None else Row(record, source, mark))
-            touched.setdefault(wall, set()).add(profile)
-        for wall in touched:
+            if kind in ("clocks", "told"):
+                touched.clocks.add(wall)
+            else:
+                touched.profiles.setdefault(wall, set()).add(profile)
+        for wall in touched.profiles:
             self.walls[wall].forget_derived()
         return touched
 
@@ -270,6 +309,10 @@ class Replica:
         for _, rows in sorted(self.walls.items()):
             if rows.profiles:
                 yield rows
+
+
+def _run_of(row: ClockRow) -> str | None:
+    return row.clock.run if row.clock is not None else None
 
 
 def split_key(key: str) -> tuple[str, int]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from streams.settings import Settings
     from streams.web.following import Generation
-    from streams.web.replica import WallRows
+    from streams.web.replica import Touched, WallRows
 
 
 class Web:
@@ -59,7 +59,7 @@ class Web:
     def __init__(self, settings: Settings, on_failure: Callable[[BaseException], None]) -> None:
         """Nothing is started yet."""
         self.settings = settings
-        self.following = Following(settings, self._rows_changed, self._switched, on_failure)
+        self.following = Following(settings, self._changed, self._switched, on_failure)
         self.producer = EventProducer(settings)
         self.hub = Hub()
         self.computer = Computer()
@@ -128,14 +128,15 @@ class Web:
             Refusal: Nothing is known yet.
         """
         generation = self.generation
-        planner, overview = generation.topics.changelogs[1], generation.topics.changelogs[-1]
         topics = {
-            "plans": planner.name,
-            "totals": overview.name,
-            "published": generation.topics.overview.name,
+            "plans": generation.topics.changelog("planner"),
+            "totals": generation.topics.changelog("overview"),
+            "published": generation.topics.overview,
+            "clocks": generation.topics.clock,
+            "told": generation.topics.changelog("clock"),
         }
         of_rows = {
-            part: generation.follower.positions_of(topic, generation.settings.partitions)
+            part: generation.follower.positions_of(topic.name, generation.settings.partitions)
             for part, topic in topics.items()
         }
         tails = {
@@ -174,12 +175,13 @@ class Web:
             letter.resubmission_of == place for letter in self.dead_letters.records
         )
 
-    def _rows_changed(self, touched: dict[str, set[int]]) -> None:
-        for wall in touched.keys() & self._waiting.keys():
+    def _changed(self, touched: Touched) -> None:
+        for wall in touched.profiles.keys() & self._waiting.keys():
             for event in self._waiting[wall]:
                 event.set()
         for listener in self.hub.listeners:
-            listener.rows_changed(touched)
+            listener.rows_changed(touched.profiles)
+            listener.clocks_changed(touched.clocks)
 
     def _audit_came(self, events: list[AuditEvent], skipped: int) -> None:
         for listener in self.hub.listeners:

@@ -12,17 +12,19 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.sse import format_sse_event
 from starlette.responses import StreamingResponse
 
-from streams.web.cursors import OLDEST_S, Cursor
+from streams.web.cursors import CLOCKS, OLDEST_S, ROWS, Cursor
 from streams.web.hub import KINDS, MOST_QUEUED, Listener
 from streams.web.models import WallId
 from streams.web.problems import Refusal, documented
 from streams.web.replica import SETTINGS
 from streams.web.state import Here, Web
-from streams.web.summaries import profile_summaries, wall_summary
+from streams.web.summaries import clock_summary, profile_summaries, wall_summary
 from streams.web.tails import MOST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from streams.web.replica import WallRows
 
 router = APIRouter(prefix="/api/stream", tags=["events"])
 
@@ -62,6 +64,8 @@ async def stream(
     - `rows`: `{"wall", "summary", "profiles", "withdrawn", "tag", "picture"}`: the totals of a wall
       (null if it has gone), those of its profiles that changed, and the entity tags of the wall and
       of its picture; at most ten times a second
+    - `clock`: as `/api/walls/{wall}/clock`, when a clock was set or days of it were told; at most
+      ten times a second
     - `audit`: `{"events", "skipped"}`: audit events, at most 200 a second, and how many more there
       were, of whichever wall
     - `deadletter`: `{"dead_letters", "skipped"}`
@@ -104,7 +108,8 @@ class _Teller:
     def __init__(self, web: Web, listener: Listener, last_event_id: str | None) -> None:
         self.listener = listener
         self._web = web
-        self._now_rows = web.cursor()  # refused while there is nothing to tell
+        # Refused while there is nothing to tell.
+        self._now_rows = self._now_clocks = web.cursor()
         self._age_at = time.monotonic()
         self._allowance, self._allowed_at = float(MOST_AUDIT_PER_S), time.monotonic()
         self._resumed = last_event_id is not None and self._resume(last_event_id)
@@ -143,8 +148,14 @@ class _Teller:
             yield "reset", {"reason": reason}
         for wall in list(listener.profiles):
             yield "rows", self._rows(wall, listener.profiles.pop(wall))
+        now_ms = _now_ms()
+        walls = self._web.generation.replica.walls
+        for wall in sorted(listener.clocks & walls.keys()):
+            yield "clock", clock_summary(walls[wall], now_ms).model_dump(mode="json")
+        listener.clocks.clear()
+        self._now_clocks = self._web.cursor()
         if not listener.profiles:
-            self._now_rows = self._web.cursor()
+            self._now_rows = self._now_clocks
         if listener.audit:
             events, skipped = listener.audit.take(self._allowed())
             if events or skipped:
@@ -195,28 +206,34 @@ class _Teller:
         """What has been told by now."""
         web, listener = self._web, self.listener
         now = web.cursor()
-        rows = {part: self._now_rows.positions[part] for part in ("plans", "totals", "published")}
+        rows = {part: self._now_rows.positions[part] for part in ROWS}
+        clocks = {part: self._now_clocks.positions[part] for part in CLOCKS}
         queues = {
             "audit": listener.audit.told(web.audit.positions),
             "dead_letters": listener.dead_letters.told(web.dead_letters.positions),
         }
-        return str(Cursor(now.at, self._now_rows.generation, rows | queues))
+        return str(Cursor(now.at, self._now_rows.generation, rows | clocks | queues))
 
     def _resume(self, text: str) -> bool:
         """Queue what has changed since an event; whether that is known."""
         before, now = Cursor.parse(text), self._web.cursor()
         if before is None or not before.fits(now) or now.at - before.at > OLDEST_S:
             return False
-        self._now_rows = before
-        for rows in self._web.generation.replica.walls.values():
-            changed = {
+        self._now_rows = self._now_clocks = before
+
+        def changed(rows: WallRows, parts: tuple[str, ...]) -> set[int]:
+            return {
                 number
-                for part in ("plans", "totals", "published")
+                for part in parts
                 for number, row in getattr(rows, part).items()
                 if row.source.offset >= before.positions[part][row.source.partition]
             }
-            if changed:
-                self.listener.rows_changed({rows.wall: changed})
+
+        for rows in self._web.generation.replica.walls.values():
+            if profiles := changed(rows, ROWS):
+                self.listener.rows_changed({rows.wall: profiles})
+            if changed(rows, CLOCKS):
+                self.listener.clocks_changed({rows.wall})
         # All that was missed is told, however much that is.
         self.listener.audit.most = self.listener.dead_letters.most = MOST
         since = before.positions["audit"]

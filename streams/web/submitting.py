@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from domain.settings import WallSettings
-from streams.contract.records import ProfileSubmitted, WallConfigured
+from streams.client.clocks import clock_record
+from streams.contract.records import ClockTicked, ProfileSubmitted, WallConfigured
 from streams.web.producer import Event
 from streams.web.replica import SETTINGS, Submitted
 
 if TYPE_CHECKING:
+    from domain.clock import Clock
     from streams.web.following import Generation
     from streams.web.replica import WallRows
 
@@ -25,6 +27,18 @@ def settings_event(generation: Generation, wall: str, settings: WallSettings) ->
     record = WallConfigured(wall, settings.mode, settings.crews, settings.material)
     value = generation.codecs.encode(record)
     return Event(generation.topics.walls.name, wall.encode(), value)
+
+
+def clock_event(generation: Generation, wall: str, clock: Clock | None) -> Event:
+    """A wall's clock is set, or withdrawn."""
+    value = None if clock is None else generation.codecs.encode(clock_record(wall, clock))
+    return Event(generation.topics.clock.name, wall.encode(), value)
+
+
+def tick_event(generation: Generation, wall: str, run: str) -> Event:
+    """The days that are due on a wall's clock are asked for."""
+    value = generation.codecs.encode(ClockTicked(wall, run))
+    return Event(generation.topics.ticks.name, wall.encode(), value)
 
 
 def tombstone(generation: Generation, wall: str, profile: int) -> Event:

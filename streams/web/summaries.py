@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from streams.web.models import ProfileSummary, WallSummary
+from domain.days import last_day
+from streams.web.models import ClockSummary, ProfileSummary, WallSummary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +36,26 @@ def wall_summary(rows: WallRows) -> WallSummary:
         days=sums.days,
         ice=sums.ice,
         cost=sums.cost,
+    )
+
+
+def clock_summary(rows: WallRows, now_ms: int) -> ClockSummary:
+    """The clock of a wall at a time, in milliseconds since the epoch."""
+    clock, last = rows.clock, last_day(rows.sums.days)
+    if clock is None:
+        return ClockSummary(
+            wall=rows.wall, state=None, run=None, day=0, told=0, last_day=last, at_ms=None,
+            ms_per_day=None,
+        )  # fmt: skip
+    return ClockSummary(
+        wall=rows.wall,
+        state=clock.state,
+        run=clock.run,
+        day=clock.held_at(now_ms, last),
+        told=rows.told_day,
+        last_day=last,
+        at_ms=clock.at_ms,
+        ms_per_day=clock.ms_per_day,
     )
 
 

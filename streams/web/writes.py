@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
@@ -27,7 +28,13 @@ from streams.web.problems import documented
 from streams.web.producer import Event
 from streams.web.replica import SETTINGS
 from streams.web.state import Here, Web
-from streams.web.submitting import profile_event, settings_event, submitted, tombstone
+from streams.web.submitting import (
+    clock_event,
+    profile_event,
+    settings_event,
+    submitted,
+    tombstone,
+)
 from streams.web.waiting import until_built
 
 router = APIRouter(tags=["writes"])
@@ -126,15 +133,18 @@ async def _send(
 async def delete_wall(
     web: Here, wall: WallId, response: Response, wait: Wait = 0
 ) -> WallAccepted | WallBuilt:
-    """Withdraw a wall: all of its profiles, and its settings."""
+    """Withdraw a wall: all of its profiles, its settings and its clock."""
     await _read_inputs(web)
     going = submitted(web.generation, wall)
-    if not going:
+    rows = web.generation.replica.walls.get(wall)
+    has_clock = rows is not None and rows.clock is not None
+    if not going and not has_clock:
         raise NotThere(f"there is no wall {wall} to withdraw")
     # The settings last: what is left of the wall need not be planned again without them.
     going.sort(key=lambda number: number == SETTINGS)
     events = {number: tombstone(web.generation, wall, number) for number in going}
-    return await _send_all(web, wall, events, response, wait)
+    clock = [clock_event(web.generation, wall, None)] if has_clock else []
+    return await _send_all(web, wall, events, response, wait, clock)
 
 
 @router.post(
@@ -178,13 +188,18 @@ async def post_config(
 
 
 async def _send_all(
-    web: Web, wall: str, events: dict[int, Event], response: Response, wait: float
+    web: Web,
+    wall: str,
+    events: dict[int, Event],
+    response: Response,
+    wait: float,
+    clock: Sequence[Event] = (),
 ) -> WallAccepted | WallBuilt:
-    all_sent = await web.producer.send(list(events.values()))
+    all_sent = await web.producer.send([*events.values(), *clock])
     profiles = {number: event for number, event in events.items() if number != SETTINGS}
     accepted = WallAccepted(
         wall=wall,
-        records=len(events),
+        records=len(all_sent),
         profiles=[number for number, event in profiles.items() if event.value is not None],
         withdrawn=[number for number, event in profiles.items() if event.value is None],
         see=f"/api/walls/{wall}",
@@ -193,7 +208,7 @@ async def _send_all(
     response.headers["Location"] = accepted.see
     if not wait:
         return accepted
-    built = await until_built(web, wall, dict(zip(events, all_sent, strict=True)), wait)
+    built = await until_built(web, wall, dict(zip(events, all_sent, strict=False)), wait)
     response.status_code = 200
     return WallBuilt(**accepted.model_dump(), built=built)
 
@@ -201,4 +216,4 @@ async def _send_all(
 async def _read_inputs(web: Web) -> None:
     """What was submitted a moment ago, by whomever, can be withdrawn."""
     topics = web.generation.topics
-    await web.following.read_to_now([topics.walls.name, topics.profiles.name])
+    await web.following.read_to_now([topics.walls.name, topics.profiles.name, topics.clock.name])

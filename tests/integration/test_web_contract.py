@@ -51,6 +51,8 @@ BAD_BODIES: dict[tuple[str, str], Any] = {
     ("put", "/api/walls/{wall}"): {"mode": "none"},
     ("put", "/api/walls/{wall}/profiles/{profile}"): {"heights": [31]},
     ("post", "/api/profiles/"): {"profile": 0, "heights": []},
+    ("post", "/api/walls/{wall}/clock/start"): {"ms_per_day": 49},
+    ("post", "/api/walls/{wall}/clock/resume"): {"ms_per_day": 86_400_001},
 }
 
 
@@ -199,12 +201,23 @@ def _ask_what_works(contract: Contract, web: WebProcess, letters: dict[str, Any]
         assert web.config("w", EXERCISE_CONFIG, "?wait=30").status == 200
         contract.check("delete", path, web.ask("DELETE", f"{url(path)}?wait=30"))
         assert web.config("w", EXERCISE_CONFIG, "?wait=30").status == 200
+    _ask_of_clocks(contract, web)
     resubmit = "/api/deadletters/{partition}/{offset}/resubmit"
     other = letters["other"]
     names = {"partition": str(other["partition"]), "offset": str(other["offset"])}
     refused = web.ask("POST", resubmit.format(**names))
     assert refused.status == 409
     contract.check("post", resubmit, refused)
+
+
+def _ask_of_clocks(contract: Contract, web: WebProcess) -> None:
+    """What does not fit a clock that is stopped, or that runs; and its withdrawal."""
+    path = "/api/walls/{wall}/clock"
+    for act in ("pause", "resume", "stop"):
+        contract.check("post", f"{path}/{act}", web.ask("POST", url(f"{path}/{act}")))
+    for _ in range(2):
+        contract.check("post", f"{path}/start", web.ask("POST", url(f"{path}/start")))
+    contract.check("delete", path, web.ask("DELETE", url(path)))
 
 
 def _ask_what_is_refused(contract: Contract, web: WebProcess, slow: WebProcess) -> None:

@@ -98,6 +98,20 @@ def test_streams_are_limited_in_all_and_by_address():
     hub.listen(listener(), "10.0.2.1")
 
 
+def test_clocks_are_told_of_the_wall_that_is_listened_to():
+    one, all_walls = listener(), listener(wall=None)
+    for each in (one, all_walls):
+        each.clocks_changed({"w", "other"})
+    assert (one.clocks, all_walls.clocks) == ({"w"}, {"w", "other"})
+    assert one.wake.is_set()
+
+
+def test_a_clock_of_another_wall_wakes_nobody():
+    one = listener()
+    one.clocks_changed({"other"})
+    assert not one.wake.is_set()
+
+
 async def test_a_hub_that_closes_wakes_everybody_and_takes_nobody():
     hub, one = Hub(), listener()
     hub.listen(one, "10.0.0.1")

@@ -6,10 +6,11 @@ from random import Random
 
 import pytest
 
-from streams.contract.records import PlannerRow, ProfileOverview, ProfileTotals
+from domain.clock import Clock
+from streams.contract.records import ClockRow, PlannerRow, ProfileOverview, ProfileTotals
 from streams.views.answers import NotThere
 from streams.web.replica import Change, Replica, Source, Submitted, mark_of, split_key
-from streams.web.summaries import profile_summary, wall_summary
+from streams.web.summaries import clock_summary, profile_summary, wall_summary
 
 
 def plan(wall: str, profile: int, heights: bytes | None, changed_at: int) -> Change:
@@ -151,3 +152,56 @@ def test_what_is_on_the_input_topics_says_nothing_of_what_is_built():
     replica.fold([Change("submitted", "w/1", Source(0, 0), Submitted.VALID, 0)])
     with pytest.raises(NotThere):
         replica.wall("w")
+
+
+def clock(run: str, day: int = 0, state: str = "RUNNING") -> Clock:
+    return Clock(run, state, day, 1_000, 100)  # type: ignore[arg-type]
+
+
+def clock_set(offset: int, to: Clock | None) -> Change:
+    return Change("clocks", "w", Source(0, offset), to or Submitted.TOMBSTONE, 0)
+
+
+def told(offset: int, accepted: Clock | None, day: int) -> Change:
+    """The workers' row: the clock that they have accepted from an offset, and the last day told."""
+    row = ClockRow(accepted, day, None, 0, 9, 0, offset)
+    return Change("told", "w", Source(0, offset), row, 0)
+
+
+def test_a_clock_is_known_before_a_worker_has_taken_it_up():
+    replica = Replica()
+    replica.fold([told(3, clock("a"), 7), clock_set(5, clock("b", 2))])
+    rows = replica.walls["w"]
+    assert (rows.clock, rows.told_day) == (clock("b", 2), 2)
+    replica.fold([told(5, clock("b", 2), 4)])
+    assert (rows.clock, rows.told_day) == (clock("b", 2), 4)
+
+
+def test_a_withdrawn_clock_is_gone_at_once():
+    replica = Replica()
+    replica.fold([clock_set(3, clock("a")), told(3, clock("a"), 7), clock_set(5, None)])
+    assert clock_summary(replica.walls["w"], 5_000).state is None
+    replica.fold([told(5, None, 0)])
+    assert replica.walls["w"].clock is None
+
+
+def test_where_compaction_has_left_a_bad_clock_alone_the_workers_have_the_good_one():
+    replica = Replica()
+    replica.fold([told(3, clock("a"), 7)])
+    assert replica.walls["w"].clock == clock("a")
+
+
+def test_the_day_is_that_of_the_time_and_no_later_than_the_last_one():
+    replica = Replica()
+    replica.fold([totals("w", 1, 1), clock_set(0, clock("a"))])
+    days = [clock_summary(replica.walls["w"], ms).day for ms in (0, 1_000, 1_199, 1_200, 9_999)]
+    assert days == [0, 0, 1, 2, 4]
+
+
+def test_days_that_pass_are_no_change_of_a_walls_rows():
+    replica = Replica()
+    replica.fold([plan("w", 1, bytes([28]), 0), totals("w", 1, 0)])
+    before = replica.wall("w").tag
+    touched = replica.fold([clock_set(0, clock("a")), told(0, clock("a"), 1)])
+    assert touched == ({}, {"w"})
+    assert replica.wall("w").tag == before

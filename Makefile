@@ -24,7 +24,7 @@ LOCK := $(UV) pip compile --quiet pyproject.toml --generate-hashes --universal -
 JOBS ?= 3
 SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup
 
-.PHONY: help install demo stop check fix unit integration test coverage pythons browser screenshots \
+.PHONY: help install demo stop check docs fix unit integration test coverage pythons browser screenshots \
 	chaos battery bench bench-quick lock clean
 
 help: ## Show what each target does
@@ -74,6 +74,9 @@ check: install ## Lint, format, types, and which room may import which
 	$(BIN)/python -m streams.web.description > $(PAGE)/openapi.json
 	$(NPM) run --silent types >/dev/null
 	$(NPM) run --silent check
+
+docs: install ## Write the reference in docs/reference anew, from the code
+	$(BIN)/python -m docs.generate
 
 fix: install ## Fix what ruff can fix, and format
 	$(BIN)/ruff check --fix .

@@ -18,7 +18,9 @@ from streams.client.versions import check_current, version_to_run
 from streams.clock import ticker
 from streams.context import StageContext
 from streams.contract.codecs import register_schemas
+from streams.contract.dead_letters import Reason
 from streams.contract.topics import Topics, create_topics
+from streams.metrics.worker import WorkerMetrics
 from streams.views import pages
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 __all__ = ["create_app", "run_worker"]
+
+STAGES = ("intake", "planner", "crews", "ledger", "overview")
+TABLES = ("intake", "planner", "clock", "crews", "ledger", "overview")
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +59,9 @@ def create_app(settings: Settings) -> BatchApp:
     async def fetch_schemas(records: Sequence[Record]) -> None:
         await codecs.fetch_schemas(record.value for record in records)
 
+    observer = WorkerMetrics(STAGES, TABLES)
+    metrics.expect_dead_letters((t.name for t in (*topics.inputs, *topics.intermediate)), Reason)
+    metrics.note_build(settings.version)
     context = StageContext(topics, codecs, settings.partitions, settings.version)
     app = BatchApp(
         settings.app_id,
@@ -68,8 +76,7 @@ def create_app(settings: Settings) -> BatchApp:
         dead_letter=context.dead_letter,
         # Between the start and the first assignment, a rebuild may have switched.
         check_assignment=lambda: check_current(settings),
-        on_batch=metrics.count_batch,
-        on_recovered=metrics.count_recovered,
+        observer=observer,
         directory=directory,
         journal=CrashJournal(settings.worker_dir),
         version=settings.version,
@@ -108,10 +115,7 @@ def create_app(settings: Settings) -> BatchApp:
         for topic, offsets in settings.read_until.items()
         for partition, offset in enumerate(offsets)
     }
-    tables = {
-        name: app.batch_table(name, settings.partitions)
-        for name in ("intake", "planner", "clock", "crews", "ledger", "overview")
-    }
+    tables = {name: app.batch_table(name, settings.partitions) for name in TABLES}
     intake.register(app, tables["intake"], context)
     planner.register(app, tables["planner"], tables["clock"], context)
     crews.register(app, tables["crews"], context)
@@ -120,7 +124,7 @@ def create_app(settings: Settings) -> BatchApp:
     if settings.ticks:
         ticker.register(app, tables["clock"], context)
     app.watch(settings.bootstrap_servers, settings.watchdog_s)
-    pages.register(app, tables["overview"], context, settings)
+    observer.watch(app, pages.register(app, tables["overview"], context, settings))
     return app
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from streams import metrics
 from streams.batching import Message, Messages
+from streams.batching.fetched import UnreadableRecord
 from streams.contract.codecs import BadRecord
-from streams.contract.dead_letters import dead_letter_of
+from streams.contract.dead_letters import Reason, dead_letter_of
 from streams.contract.topics import OFFSETS_PER_VERSION
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Events(Generic[R]):
         try:
             event: R = self._context.codecs.decode_any(record.value or b"", *self._types)
         except BadRecord as error:
-            letter = self._context.dead_letter(self._batch, record, str(error))
+            letter = self._context.dead_letter(self._batch, record, str(error), error.kind)
             self.dead_letters.append(letter)
             return None
         return event
@@ -138,8 +139,12 @@ class StageContext:
         """A record as a message; without a partition, the key decides."""
         return Message(topic.name, key.encode(), self.codecs.encode(record), partition)
 
-    def dead_letter(self, batch: RecordBatch, record: Record, reason: str) -> Message:
+    def dead_letter(
+        self, batch: RecordBatch, record: Record, reason: str, kind: Reason = Reason.FAILED
+    ) -> Message:
         """A record that could not be processed, untouched, and why."""
-        metrics.DEAD_LETTERS.labels(topic=batch.topic).inc()
+        if isinstance(record, UnreadableRecord):
+            kind = Reason.UNREADABLE
+        metrics.DEAD_LETTERS.labels(batch.topic, kind).inc()
         letter = dead_letter_of(batch, record, reason)
         return Message(self.topics.dead_letters.name, letter.key, self.codecs.encode(letter))

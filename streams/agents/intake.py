@@ -19,6 +19,7 @@ from domain.wall import checked_heights, checked_profile_number, checked_wall_id
 from streams.batching import Outcome
 from streams.clock.reading import check_wall, clock_of
 from streams.contract.codecs import BadRecord
+from streams.contract.dead_letters import Reason
 from streams.contract.records import (
     ClockAccepted,
     ClockTicked,
@@ -73,8 +74,10 @@ def accept(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     for record in batch.records:
         try:
             accepted = _accept_one(batch, record, rows, context)
-        except (BadRecord, InvalidWall) as error:
-            accepted = context.dead_letter(batch, record, str(error))
+        except BadRecord as error:
+            accepted = context.dead_letter(batch, record, str(error), error.kind)
+        except InvalidWall as error:
+            accepted = context.dead_letter(batch, record, str(error), Reason.CONTENT)
         if accepted is not None:
             outcome.messages.append(accepted)
     return outcome
@@ -96,7 +99,7 @@ def _accept_one(
     accepted: ProfileAccepted | SettingsAccepted | ClockAccepted
     if is_profile:
         heights = None if value is None else _heights(value, wall, profile, context)
-        accepted = ProfileAccepted(wall, profile, heights, *source)
+        accepted = ProfileAccepted(wall, profile, heights, *source, record.timestamp)
     elif batch.topic == topics.clock.name:
         row_key = f"{wall}//clock"  # beside the wall's settings; no profile has such a key
         at_ms = record.timestamp
@@ -105,14 +108,18 @@ def _accept_one(
         accepted = ClockAccepted(wall, clock, set_ms, *source)
     else:
         chosen = WallSettings() if value is None else _settings(value, wall, context)
-        accepted = SettingsAccepted(wall, chosen.mode, chosen.crews, chosen.material, *source)
+        accepted = SettingsAccepted(
+            wall, chosen.mode, chosen.crews, chosen.material, *source, record.timestamp
+        )
     state = context.state(rows, IntakeRow)
     row = state.get(row_key)
     if row is not None and record.offset <= row.offset:
         return None  # delivered again: a row is written only when its record is accepted
     if value is None and (row is None or not row.live):
         raise BadRecord(
-            f"a tombstone for {key}, which does not exist; only what was submitted can be withdrawn"
+            f"a tombstone for {key}, which does not exist; only what was submitted can be "
+            "withdrawn",
+            Reason.TOMBSTONE,
         )
     state.put(row_key, IntakeRow(record.offset, live=value is not None))
     return context.message(topics.accepted, wall, accepted)
@@ -124,17 +131,19 @@ def _check_partition(key: str, partition: int, partitions: int) -> None:
     if own != partition:
         raise BadRecord(
             f"the record is on partition {partition}, but its key {key} belongs on partition "
-            f"{own}; set the producer's partitioner to murmur2_random, which is Java's own"
+            f"{own}; set the producer's partitioner to murmur2_random, which is Java's own",
+            Reason.PARTITION,
         )
 
 
 def _key_text(key: bytes | None, shape: str) -> str:
     if not key:
-        raise BadRecord(f"the record has no key; its key must be {shape} in UTF-8")
+        text = f"the record has no key; its key must be {shape} in UTF-8"
+        raise BadRecord(text, Reason.KEY)
     try:
         return key.decode()
     except UnicodeDecodeError as error:
-        raise BadRecord(f"the key is not UTF-8; it must be {shape}") from error
+        raise BadRecord(f"the key is not UTF-8; it must be {shape}", Reason.KEY) from error
 
 
 def _split_profile_key(key: str) -> tuple[str, int]:
@@ -142,17 +151,19 @@ def _split_profile_key(key: str) -> tuple[str, int]:
     # One spelling per number: compaction would keep 01 beside 1, as a second value of a profile.
     if not slash or not (number.isascii() and number.isdecimal()) or number.startswith("0"):
         raise BadRecord(
-            f"the key {key[:100]!r} is not a wall id, a slash and a profile number from 1"
+            f"the key {key[:100]!r} is not a wall id, a slash and a profile number from 1",
+            Reason.KEY,
         )
     if len(number) > len(str(MAX_PROFILE)):
-        raise BadRecord(f"the profile number of the key is above {MAX_PROFILE:,}")
+        raise BadRecord(f"the profile number of the key is above {MAX_PROFILE:,}", Reason.KEY)
     return checked_wall_id(wall), checked_profile_number(int(number))
 
 
 def _check_size(value: bytes) -> None:
     if len(value) > MAX_VALUE_BYTES:
         raise BadRecord(
-            f"the value has {len(value):,} bytes, of {MAX_VALUE_BYTES:,} that it may have"
+            f"the value has {len(value):,} bytes, of {MAX_VALUE_BYTES:,} that it may have",
+            Reason.SIZE,
         )
 
 
@@ -161,7 +172,8 @@ def _heights(value: bytes, wall: str, profile: int, context: StageContext) -> by
     if (submitted.wall, submitted.profile) != (wall, profile):
         raise BadRecord(
             f"the key is {wall}/{profile}, but the profile is {submitted.wall[:100]!r}/"
-            f"{submitted.profile}; they must be the same"
+            f"{submitted.profile}; they must be the same",
+            Reason.KEY,
         )
     return checked_heights(submitted.heights)
 

@@ -18,6 +18,7 @@ from domain.errors import InvalidWall
 from domain.materials import material_named
 from streams import metrics
 from streams.batching import Message, Messages, Outcome
+from streams.contract.dead_letters import Reason
 from streams.contract.records import (
     DailyUsage,
     LedgerRow,
@@ -79,7 +80,7 @@ def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
             except InvalidWall as error:
                 # A material of other code than this. Any event of this plan completes it again.
                 reason = f"{error}; {profile.key} keeps its rows until workers know it: submit then"
-                outcome.messages.append(context.dead_letter(batch, record, reason))
+                outcome.messages.append(context.dead_letter(batch, record, reason, Reason.CONTENT))
         elif isinstance(event, ProfilePlanned) and row is not before:
             newly_planned.add(profile)
         touched[profile] = row
@@ -101,7 +102,11 @@ def _publication(
     messages = _daily_rows(profile, before, row, plan, context)
     messages.extend(_audit(profile, before, row, plan, context))
     metrics.PROFILES_COMPLETED.inc()
-    return Outcome(messages, _announcements(profile, row, plan, context))
+    return Outcome(
+        messages,
+        _announcements(profile, row, plan, context),
+        [partial(metrics.count_published, before.submitted_ms)],
+    )
 
 
 def _daily_rows(

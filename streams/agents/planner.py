@@ -28,6 +28,7 @@ from domain.settings import WallSettings, checked_settings
 from streams import metrics
 from streams.batching import Messages, Outcome
 from streams.clock.telling import Teller, WallPlan
+from streams.contract.dead_letters import Reason
 from streams.contract.records import (
     BuildSection,
     ClockAccepted,
@@ -40,6 +41,8 @@ from streams.contract.records import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from domain.plan import Plan
     from streams.batching import BatchApp, BatchStream, BatchTable, Record, RecordBatch, Rows
     from streams.context import StageContext, State
@@ -87,6 +90,7 @@ def plan(batch: RecordBatch, rows: Rows, clocks: Rows, context: StageContext) ->
     teller = Teller(clocks, partial(_plan_in_force, state=state), context)
     events = context.events(batch, ProfileAccepted, SettingsAccepted, ClockAccepted, TimePassed)
     changed: dict[str, dict[int, Record]] = defaultdict(dict)
+    submitted_ms: dict[int, int] = {}  # by the version that an event gives to plans
     for record, event in events:
         if isinstance(event, TimePassed):
             teller.pass_time(event, record.offset)
@@ -96,16 +100,21 @@ def plan(batch: RecordBatch, rows: Rows, clocks: Rows, context: StageContext) ->
             continue
         profiles = changed[event.wall]
         profile = event.profile if isinstance(event, ProfileAccepted) else SETTINGS
-        if _apply(event, profile, context.plan_version(record.offset), state):
+        version = context.plan_version(record.offset)
+        if _apply(event, profile, version, state):
             profiles[profile] = record
+            submitted_ms[version] = event.submitted_ms
             teller.change_plan(event.wall, record.offset)
     messages = teller.messages
     for wall, profiles in changed.items():
         try:
-            messages.extend(_plans(wall, set(profiles), state, context))
+            messages.extend(_plans(wall, set(profiles), submitted_ms, state, context))
         except InvalidWall as error:
             reason = f"{error}; wall {wall} keeps its plan until workers know it: submit it then"
-            letters = (context.dead_letter(batch, record, reason) for record in profiles.values())
+            letters = (
+                context.dead_letter(batch, record, reason, Reason.CONTENT)
+                for record in profiles.values()
+            )
             messages.extend(Messages(*letters))
     messages.extend(events.dead_letters)
     return Outcome(messages, teller.announcements)
@@ -131,7 +140,11 @@ def _apply(
 
 
 def _plans(
-    wall: str, changed: set[int], state: State[PlannerRow], context: StageContext
+    wall: str,
+    changed: set[int],
+    submitted_ms: Mapping[int, int],
+    state: State[PlannerRow],
+    context: StageContext,
 ) -> Messages:
     """The plans of a wall's changed profiles, and of those that depend on them.
 
@@ -177,6 +190,7 @@ def _plans(
             sections=0 if withdrawn else len(heights[number]),
             unfinished=len(tasks),
             withdrawn=withdrawn,
+            submitted_ms=submitted_ms.get(version, 0),
         )
         messages.append(context.message(context.topics.progress, f"{wall}/{number}", planned))
         messages.extend(_orders(wall, number, version, tasks, context))

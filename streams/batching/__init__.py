@@ -21,6 +21,7 @@ from streams.batching.app import BatchApp
 from streams.batching.crash_journal import CrashJournal
 from streams.batching.delivery import Batch, BatchStream
 from streams.batching.fetched import escaped_name
+from streams.batching.observer import Lag, Observer
 from streams.batching.producer import BatchProducer
 from streams.batching.records import Message, Messages, Outcome, Record, RecordBatch
 from streams.batching.rocks import RocksDirectory, StoreInUse
@@ -33,8 +34,10 @@ __all__ = [
     "BatchStream",
     "BatchTable",
     "CrashJournal",
+    "Lag",
     "Message",
     "Messages",
+    "Observer",
     "Outcome",
     "Record",
     "RecordBatch",

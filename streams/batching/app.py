@@ -13,6 +13,7 @@ from streams.batching.crash import crash
 from streams.batching.delivery import BatchStream
 from streams.batching.handling import Handling
 from streams.batching.lease import Lease
+from streams.batching.observer import Observer
 from streams.batching.table import BatchTable
 from streams.batching.transport import BatchTransport
 from streams.batching.watchdog import Watchdog
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from streams.batching.crash_journal import CrashJournal
     from streams.batching.producer import BatchProducer
-    from streams.batching.records import DeadLetter, Record, RecordBatch
+    from streams.batching.records import DeadLetter, Record
     from streams.batching.rocks import RocksDirectory
 
 
@@ -43,8 +44,7 @@ class BatchApp(faust.App):
         prepare: Callable[[Sequence[Record]], Awaitable[None]] = _no_preparation,
         dead_letter: DeadLetter | None = None,
         check_assignment: Callable[[], None] = lambda: None,
-        on_batch: Callable[[RecordBatch, str, float], None] = lambda *_: None,
-        on_recovered: Callable[[str, int], None] = lambda *_: None,
+        observer: Observer | None = None,
         directory: RocksDirectory | None = None,
         journal: CrashJournal | None = None,
         **settings: Any,
@@ -60,10 +60,7 @@ class BatchApp(faust.App):
                 fails on; without it, such a record ends the worker.
             check_assignment: Called in its own thread at each assignment, before the first record;
                 if it raises, the worker ends and processes nothing.
-            on_batch: Called with each batch that an agent has computed, the agent's name, and the
-                time it took, in seconds: for metrics, which count records, not batches.
-            on_recovered: Called with the name of a table, and the number of its changelog's
-                messages that were applied.
+            observer: Is told what the app does, for metrics.
             directory: Where tables are kept in RocksDB; None keeps them in memory.
             journal: Remembers, across a crash of the process, which records it was handling.
             settings: Faust's settings.
@@ -84,8 +81,7 @@ class BatchApp(faust.App):
         self.check_assignment = check_assignment
         self.lease = Lease(self.conf.broker_session_timeout, self.conf.broker_rebalance_timeout)
         self.handle = Handling(dead_letter, journal).handle
-        self.on_batch = on_batch
-        self.on_recovered = on_recovered
+        self.observer = observer or Observer()
         self._directory = directory
         self.read_until: Mapping[tuple[str, int], int] = {}
         """For a partition, the offset at which reading ends; nothing beyond it is committed."""
@@ -103,18 +99,35 @@ class BatchApp(faust.App):
             self._recovered,
             timeout_s,
             progress=self._progress,
+            on_lag=self.observer.lagging,
         )
 
     def count_progress(self, partition: TP) -> None:
         """Note that messages derived from a partition are acknowledged."""
         self._progress[partition.topic, partition.partition] += 1
 
-    def _assigned(self) -> list[tuple[str, int]]:
-        assigned = [
+    def assigned_sources(self) -> list[tuple[str, int]]:
+        """Topic and partition of what is assigned to this worker for its agents to read."""
+        return [
             (tp.topic, tp.partition)
-            for tp in self.consumer.assignment()
+            for tp in tuple(self.consumer.assignment())
             if tp.topic in self._sources
         ]
+
+    def recovery_remaining(self) -> int:
+        """How many messages of changelogs recovery has still to read, if it goes on."""
+        if not self.in_recovery:
+            return 0
+        recovery: Any = self.tables
+        remaining: int = recovery.recovery.active_remaining_total()
+        return max(0, remaining)
+
+    def table_rows(self) -> dict[str, int]:
+        """How many rows each table has here, by its name; on disk, about how many."""
+        return {name: cast("BatchTable", table).row_count() for name, table in self.tables.items()}
+
+    def _assigned(self) -> list[tuple[str, int]]:
+        assigned = self.assigned_sources()
         # After an outage, a group may have formed before the broker knew its topics, with nothing
         # assigned to any member. So a worker without partitions watches all of them.
         return assigned or [

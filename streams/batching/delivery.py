@@ -39,6 +39,7 @@ class Batch(RecordBatch):
         self._message = message
         self._last = last
         self._written: tuple[Rows, ...] = ()
+        self._on_acknowledged: Sequence[Callable[[], None]] = ()
 
     async def handle(self, work: Callable[..., Outcome], *tables: BatchTable) -> None:
         """Let a stage work on the batch, and deliver what it makes of it.
@@ -63,13 +64,18 @@ class Batch(RecordBatch):
         changelogs = (rows.changelog_messages() for rows in written)
         phases = (outcome.messages, outcome.announcements, *changelogs)
         self._written = written
-        self._batches.app.on_batch(self, self._batches.name, time.perf_counter() - self._begun)
+        self._on_acknowledged = outcome.on_acknowledged
+        computed = self._batches.app.observer.computed
+        computed(self, self._batches.name, time.perf_counter() - self._begun)
         await self._batches.enqueue(phases, self._acknowledge, self._message)
 
     def _acknowledge(self) -> None:
         for rows in self._written:
             rows.on_acknowledged()
         app = self._batches.app
+        app.observer.acknowledged(self._batches.name, time.perf_counter() - self._begun)
+        for note in self._on_acknowledged:
+            note()
         consumer: Any = app.consumer
         if self._last:
             consumer.ack(self._message)

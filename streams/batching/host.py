@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from faust.types import TP
 
     from streams.batching.lease import Lease
+    from streams.batching.observer import Observer
     from streams.batching.producer import BatchProducer
-    from streams.batching.records import DeadLetter, Outcome, Record, RecordBatch
+    from streams.batching.records import DeadLetter, Outcome, Record
 
 
 class Host(Protocol):
@@ -21,11 +22,10 @@ class Host(Protocol):
         output: What the agents send with.
         prepare: Awaited with the records of a batch before its agent gets it.
         handle: Lets a stage process a batch; returns its outcome and the rows of its tables.
-        on_batch: Called with a computed batch, the agent's name, and the seconds it took.
         dead_letter: Makes the dead letter of a record; None to make none.
         lease: Until when the worker owns its partitions.
         check_assignment: Raises if the worker must not process what it is assigned.
-        on_recovered: Called with a table's name and the changelog messages applied to it.
+        observer: Is told what is done.
         read_until: For a partition, the offset at which reading ends.
         consumer: Faust's consumer.
         consumer_generation_id: The generation of the consumer group.
@@ -34,11 +34,10 @@ class Host(Protocol):
     output: BatchProducer
     prepare: Callable[[Sequence[Record]], Awaitable[None]]
     handle: Callable[..., tuple[Outcome, list[Any]]]
-    on_batch: Callable[[RecordBatch, str, float], None]
     dead_letter: DeadLetter | None
     lease: Lease
     check_assignment: Callable[[], None]
-    on_recovered: Callable[[str, int], None]
+    observer: Observer
     read_until: Mapping[tuple[str, int], int]
     consumer: Any
     consumer_generation_id: int

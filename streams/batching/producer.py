@@ -111,6 +111,11 @@ class BatchProducer(Service):
         self._max_suspension_s = max_suspension_s
         self._awake_at = seconds_since_boot()
 
+    @property
+    def queued(self) -> int:
+        """How many messages the broker has not acknowledged yet."""
+        return sum(map(len, self._producers))
+
     async def on_start(self) -> None:
         """Connect."""
         self._producers = [Producer(self._config, logger=log) for _ in range(PRODUCERS)]

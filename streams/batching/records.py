@@ -115,12 +115,15 @@ class Outcome:
     Attributes:
         messages: Sent first.
         announcements: Sent once all `messages` are acknowledged: what announces them.
+        on_acknowledged: Called once all that, and the rows, are acknowledged.
     """
 
     messages: Messages = field(default_factory=Messages)
     announcements: Messages = field(default_factory=Messages)
+    on_acknowledged: list[Callable[[], None]] = field(default_factory=list)
 
     def extend(self, outcome: Outcome) -> None:
         """Append the outcome of another part of the batch."""
         self.messages.extend(outcome.messages)
         self.announcements.extend(outcome.announcements)
+        self.on_acknowledged += outcome.on_acknowledged

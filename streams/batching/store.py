@@ -27,6 +27,9 @@ class PartitionRows(Protocol):
     def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
         """The rows whose keys are `prefix` / something without another slash, in no order."""
 
+    def row_count(self) -> int:
+        """How many rows there are; about how many, if that is not known. From any thread."""
+
     def on_acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
         """Note that the changelog has all rows of a writer: they may be saved."""
 
@@ -57,6 +60,10 @@ class RowStore:
         """The rows whose keys are `prefix` / something without another slash, in no order."""
         return self.partition(partition).scan(prefix)
 
+    def row_count(self) -> int:
+        """How many rows there are, or about how many. From any thread."""
+        return sum(rows.row_count() for rows in tuple(self.partitions.values()))
+
     def drop(self, partition: int) -> None:
         """Forget a partition. A batch that still holds its rows affects no later ones."""
         self.partitions.pop(partition, None)
@@ -85,6 +92,10 @@ class MemoryPartition:
     def scan(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
         """The rows whose keys are `prefix` / something without another slash, in no order."""
         return list(self._rows.get(prefix, {}).items())
+
+    def row_count(self) -> int:
+        """How many rows there are. From any thread: copying the values is one step."""
+        return sum(map(len, tuple(self._rows.values())))
 
     def on_acknowledged(self, written: Mapping[bytes, bytes | None], writer: object) -> None:
         """Nothing to do: rows in memory are never saved."""

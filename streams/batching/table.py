@@ -60,7 +60,7 @@ class MemoryStore(memory.Store):  # type: ignore[type-arg]
 
     def _count(self, recovered: int) -> None:
         if recovered:
-            cast("Host", self.app).on_recovered(self.table.name, recovered)
+            cast("Host", self.app).observer.recovered(self.table.name, recovered)
 
     async def on_rebalance(
         self,
@@ -207,6 +207,10 @@ class BatchTable(Table):  # type: ignore[type-arg]
         """The rows of a partition, for one batch to read and write."""
         changelog = self.changelog_topic.get_topic_name()
         return Rows(cast("MemoryStore", self.data).rows, partition, changelog)
+
+    def row_count(self) -> int:
+        """How many rows this worker has; on disk, about how many."""
+        return cast("MemoryStore", self.data).rows.row_count()
 
     def checkpoint(self) -> Callable[[int], None]:
         """A function to call after a commit, with the generation that the commit has confirmed."""

@@ -8,6 +8,7 @@ offsets are one number per partition instead of a list.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka.consumer import fetcher
@@ -285,8 +286,9 @@ class BatchConsumer(driver.Consumer):
         self, offsets: Mapping[TP, int], start_new_transaction: bool = True
     ) -> bool:
         """Commit; if the broker agrees, tables may save the rows acknowledged before."""
-        save = cast("Host", self.app).checkpoint()
+        save, begun = cast("Host", self.app).checkpoint(), time.monotonic()
         did_commit = await super()._commit_offsets(offsets, start_new_transaction)
+        cast("Host", self.app).observer.committed(time.monotonic() - begun, did_commit)
         member_in = cast("BatchConsumerThread", self._thread).member_in
         if did_commit and member_in is not None:
             save(member_in)

@@ -1,21 +1,25 @@
-"""Ends a worker that has lag and makes no progress."""
+"""Measures a worker's lag, and ends it if it has lag and makes no progress."""
 
 from __future__ import annotations
 
 import time
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.batching.crash import crash
+from streams.batching.observer import Lag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 Partition = tuple[str, int]
 REQUEST_TIMEOUT_S = 5.0
+LONGEST_INTERVAL_S = 5.0
+# Of a partition that is stuck, samples are thinned out when there are so many.
+MOST_SAMPLES = 720
 EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()
 
 
@@ -39,6 +43,7 @@ class Watchdog:
         recovered: Callable[[], Any],
         timeout_s: float,
         progress: Mapping[Partition, int] | None = None,
+        on_lag: Callable[[Mapping[Partition, Lag]], None] = lambda _: None,
     ) -> None:
         """Prepare to watch.
 
@@ -50,6 +55,7 @@ class Watchdog:
             timeout_s: How long lag without progress is tolerated, in seconds.
             progress: Per partition, a number that grows whenever messages derived from it are
                 acknowledged: a batch that makes many is committed late.
+            on_lag: Called with the lag of each partition whenever it was measured.
         """
         self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 0}
         self._group = group
@@ -57,6 +63,8 @@ class Watchdog:
         self._recovered = recovered
         self._timeout_s = timeout_s
         self._progress = progress if progress is not None else {}
+        self._on_lag = on_lag
+        self._age = LagAge()
         self._stopped = Event()
         self._last_recovered: Any = None
         # Per partition with lag: its committed offset and its progress, and since when.
@@ -73,8 +81,11 @@ class Watchdog:
     def _watch(self) -> None:
         consumer = Consumer(self._config | {"group.id": self._group})
         admin = AdminClient(self._config)
-        while not self._stopped.wait(self._timeout_s / 8):
-            stuck = self.stuck(self._lagging(consumer, admin), self._recovered())
+        while not self._stopped.wait(min(self._timeout_s / 8, LONGEST_INTERVAL_S)):
+            reached = self._reached(consumer, admin)
+            if reached is not None:
+                self._on_lag(self._age.measure(reached, time.monotonic()))
+            stuck = self.stuck(_lagging(reached), self._recovered())
             if stuck and not self._stopped.is_set():
                 crash("stuck", NoProgress(f"lag, and no progress in {self._timeout_s} s: {stuck}"))
 
@@ -100,7 +111,7 @@ class Watchdog:
             }
         return [p for p, (_, since) in self._since.items() if now - since > self._timeout_s]
 
-    def _lagging(self, consumer: Consumer, admin: AdminClient) -> dict[Partition, int] | None:
+    def _reached(self, consumer: Consumer, admin: AdminClient) -> dict[Partition, Reached] | None:
         wanted = [TopicPartition(topic, partition) for topic, partition in self._assigned()]
         if not wanted:
             return {}
@@ -110,10 +121,74 @@ class Watchdog:
         except KafkaException:
             return None
         return {
-            (tp.topic, tp.partition): tp.offset
+            (tp.topic, tp.partition): Reached(
+                tp.offset,
+                max(tp.offset, first[tp.topic, tp.partition]),
+                end[tp.topic, tp.partition],
+            )
             for tp in committed
-            if max(tp.offset, first[tp.topic, tp.partition]) < end[tp.topic, tp.partition]
         }
+
+
+class Reached(NamedTuple):
+    """Where a group is on a partition.
+
+    Attributes:
+        committed: The committed offset; negative if there is none.
+        position: Offset of the next record to process.
+        end: The partition's end offset.
+    """
+
+    committed: int
+    position: int
+    end: int
+
+
+def _lagging(reached: Mapping[Partition, Reached] | None) -> dict[Partition, int] | None:
+    """The committed offset of each partition that has lag."""
+    if reached is None:
+        return None
+    return {p: at.committed for p, at in reached.items() if at.position < at.end}
+
+
+class LagAge:
+    """How long records have waited, from samples of the end offsets.
+
+    A record's own timestamp does not say it: its producer may choose any. A record came between
+    two samples; how long after the first follows from how many there were between them.
+    """
+
+    def __init__(self) -> None:
+        """Start without samples."""
+        self._samples: dict[Partition, list[tuple[float, int]]] = {}
+
+    def measure(self, reached: Mapping[Partition, Reached], now: float) -> dict[Partition, Lag]:
+        """The lag of each partition.
+
+        Args:
+            reached: Where the group is.
+            now: The time, in seconds, on a clock that never goes back.
+        """
+        # What is not assigned any more is another worker's.
+        self._samples = {p: self._samples.get(p, []) for p in reached}
+        return {p: self._lag(self._samples[p], at, now) for p, at in reached.items()}
+
+    @staticmethod
+    def _lag(samples: list[tuple[float, int]], at: Reached, now: float) -> Lag:
+        samples.append((now, at.end))
+        # The oldest sample that is of use: the last whose end the group has reached.
+        while len(samples) > 1 and samples[1][1] <= at.position:
+            del samples[0]
+        if len(samples) > MOST_SAMPLES:
+            del samples[2:-1:2]
+        records = max(0, at.end - at.position)
+        came, end = samples[0]
+        if not records:
+            return Lag(0, 0.0)
+        if end <= at.position and len(samples) > 1:
+            next_came, next_end = samples[1]
+            came += (next_came - came) * (at.position - end) / (next_end - end)
+        return Lag(records, now - came)
 
 
 def _offsets(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from domain.clock import checked_clock
 from streams.contract.codecs import BadRecord
+from streams.contract.dead_letters import Reason
 from streams.contract.records import ClockSet
 
 if TYPE_CHECKING:
@@ -46,5 +47,6 @@ def check_wall(submitted: str, wall: str, what: str) -> None:
     """
     if submitted != wall:
         raise BadRecord(
-            f"the key is {wall}, but the {what} of {submitted[:100]!r}; they must be the same"
+            f"the key is {wall}, but the {what} of {submitted[:100]!r}; they must be the same",
+            Reason.KEY,
         )

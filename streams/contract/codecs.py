@@ -38,6 +38,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from streams.addresses import asked_directly
 from streams.contract.avro_checks import BodyCheck, DamagedBody, plain_schema
 from streams.contract.batch_codecs import compile_decoder, compile_encoder
+from streams.contract.dead_letters import Reason
 from streams.contract.records import SUBMITTED
 from streams.contract.registry import retry_while_down
 from streams.contract.writer_schemas import HEADER_BYTES, NAMESPACE, WriterSchema, WriterSchemas
@@ -59,7 +60,16 @@ COMPATIBILITY = ConfigCompatibilityLevel.FULL_TRANSITIVE
 
 
 class BadRecord(ValueError):
-    """A record's bytes are not what its topic holds; the message says why."""
+    """A record's bytes are not what its topic holds; the message says why.
+
+    Attributes:
+        kind: Which kind of reason that is.
+    """
+
+    def __init__(self, message: str, kind: Reason) -> None:
+        """Say why a record is bad."""
+        super().__init__(message)
+        self.kind = kind
 
 
 class _Shape(Generic[R]):
@@ -238,7 +248,7 @@ class Codecs:
         try:
             return codec.record_of(values)
         except ValueError as error:
-            raise BadRecord(f"the {codec.name} contradicts itself: {error}") from error
+            raise BadRecord(f"the {codec.name} contradicts itself: {error}", Reason.BODY) from error
 
     def decode_fields(self, data: bytes, *types: type[Any]) -> Fields:
         """As `decode_any`, but the fields by name, nested records as dictionaries."""
@@ -246,22 +256,27 @@ class Codecs:
 
     def _decode(self, data: bytes, types: Sequence[type[Any]]) -> tuple[Codec[Any], Fields]:
         if data[:1] != b"\0" or len(data) < HEADER_BYTES:
-            raise BadRecord(_no_header(data, types))
+            raise BadRecord(_no_header(data, types), Reason.SCHEMA)
         schema_id = int.from_bytes(data[1:HEADER_BYTES])
         writer = self._writers.of_id(schema_id)
         codec = self.by_name.get(writer.name)
         if codec is None or codec.type not in types:
             expected = _named(types)
             if writer.problem:
-                raise BadRecord(f"{writer.problem}; register the schema of {expected}, use its id")
+                raise BadRecord(
+                    f"{writer.problem}; register the schema of {expected}, use its id",
+                    Reason.SCHEMA,
+                )
             raise BadRecord(
                 f"schema id {schema_id} is of {writer.full_name or 'no record'}; this topic takes "
-                f"{expected}"
+                f"{expected}",
+                Reason.SCHEMA,
             )
         try:
             values = writer.read(data)
         except DamagedBody as error:
-            raise BadRecord(f"the body is not Avro of {writer.name}: {error}") from error
+            text = f"the body is not Avro of {writer.name}: {error}"
+            raise BadRecord(text, Reason.BODY) from error
         return codec, values
 
 

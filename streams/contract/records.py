@@ -49,6 +49,7 @@ class SettingsAccepted:
     material: str
     source_partition: int
     source_offset: int
+    submitted_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class ProfileAccepted:
     heights: bytes | None
     source_partition: int
     source_offset: int
+    submitted_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ class ProfilePlanned:
     sections: int
     unfinished: int
     withdrawn: bool
+    submitted_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,6 +444,7 @@ class LedgerRow:
     built_sections: list[int] = field(default_factory=list)
     built_first_days: list[int] = field(default_factory=list)
     built_days: list[int] = field(default_factory=list)
+    submitted_ms: int = 0
 
     @property
     def is_building(self) -> bool:
@@ -478,7 +482,7 @@ class LedgerRow:
             event.mode, event.crews, event.material, event.sections, event.unfinished,
             event.withdrawn,
         )  # fmt: skip
-        return replace(row, planned=plan)
+        return replace(row, planned=plan, submitted_ms=event.submitted_ms)
 
     def publish(self, plan: Plan) -> LedgerRow:
         """The row once its completed plan is the published one."""

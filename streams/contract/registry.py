@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from tenacity import (
     AsyncRetrying,
+    RetryCallState,
     Retrying,
     before_sleep_log,
     retry_if_exception,
@@ -16,6 +17,8 @@ from tenacity import (
     stop_never,
     wait_exponential,
 )
+
+from streams import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,12 +42,19 @@ def is_outage(error: BaseException) -> bool:
     )
 
 
+def _note(state: RetryCallState) -> None:
+    """Count a failure; who waits for ever has a log that says for what."""
+    metrics.REGISTRY_ERRORS.inc()
+    if state.retry_object.stop is stop_never:
+        before_sleep_log(log, logging.WARNING)(state)
+
+
 def _policy(timeout_s: float | None) -> dict[str, Any]:
     return {
         "retry": retry_if_exception(is_outage),
         "wait": wait_exponential(multiplier=0.2, max=5),
         "stop": stop_never if timeout_s is None else stop_after_delay(timeout_s),
-        "before_sleep": before_sleep_log(log, logging.WARNING) if timeout_s is None else None,
+        "before_sleep": _note,
         "reraise": True,
     }
 

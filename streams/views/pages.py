@@ -12,10 +12,10 @@ from aiohttp import ClientError
 from aiohttp.web import HTTPTemporaryRedirect
 from faust.web import View
 from faust.web.base import BlueprintManager
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from domain.errors import InvalidWall
 from domain.wall import checked_heights, checked_profile_number, checked_wall_id
+from streams import metrics
 from streams.addresses import is_loopback
 from streams.agents.overview import sums_of
 from streams.batching import Messages
@@ -39,8 +39,11 @@ LARGEST_DAY = 10**9
 FORWARDED = "Thewall-Forwarded"
 
 
-def register(app: BatchApp, table: BatchTable, context: StageContext, settings: Settings) -> None:
-    """Add the views to the app."""
+def register(
+    app: BatchApp, table: BatchTable, context: StageContext, settings: Settings
+) -> list[tuple[str, str]]:
+    """Add the views to the app; returns the method and the path of each."""
+    routes: list[tuple[str, str]] = []
 
     async def answer(
         view: View, request: Request, wall: str, question: Callable[[WallAnswers], Any]
@@ -74,6 +77,7 @@ def register(app: BatchApp, table: BatchTable, context: StageContext, settings: 
         def add(handler: Any) -> type[View]:
             bare = path.rstrip("/")
             view = app.page(f"{bare}/", name=f"{bare}/")(handler)
+            routes.append(("POST" if isinstance(handler, type) else "GET", f"{bare}/"))
             return app.page(bare, name=bare)(view)
 
         return add
@@ -164,8 +168,10 @@ def register(app: BatchApp, table: BatchTable, context: StageContext, settings: 
     @page("/metrics/")
     async def metrics_page(view: View, _request: Request) -> Response:
         """Metrics in Prometheus' text format."""
-        text = await asyncio.to_thread(generate_latest)
-        return view.bytes(text, content_type=CONTENT_TYPE_LATEST.partition(";")[0])
+        text = await asyncio.to_thread(metrics.exposition, metrics.EVERY, metrics.WORKER)
+        return view.bytes(text, headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    return routes
 
 
 def _number(text: str, what: str) -> int:

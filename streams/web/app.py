@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from streams import metrics
 from streams.web import (
     clocks,
     compare,
@@ -37,6 +39,7 @@ from streams.web import (
     writes,
 )
 from streams.web.guard import Guard
+from streams.web.measuring import Measuring
 from streams.web.models import Comparison, Problem
 from streams.web.state import Web
 
@@ -82,7 +85,10 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None]) 
         web = Web(settings, on_failure)
         app.state.web = web
         web.start()
+        _export(web)
+        watching = asyncio.create_task(metrics.watch_event_loop())
         yield
+        watching.cancel()
         await web.stop()
 
     app = FastAPI(
@@ -103,6 +109,14 @@ def create_app(settings: Settings, on_failure: Callable[[BaseException], None]) 
     return app
 
 
+def _export(web: Web) -> None:
+    """Let metrics that are looked up know where to look."""
+    metrics.note_build(web.settings.version)
+    metrics.READY.set_function(lambda: web.following.generation is not None)
+    metrics.REPLICA_AGE.set_function(lambda: web.following.age_s or 0.0)
+    metrics.STREAM_CLIENTS.set_function(lambda: len(web.hub.listeners))
+
+
 def guarded(app: FastAPI, settings: Settings) -> ASGIApp:
     """The app as it is served: behind the checks that every request has to pass."""
 
@@ -110,7 +124,7 @@ def guarded(app: FastAPI, settings: Settings) -> ASGIApp:
         web: Web | None = getattr(app.state, "web", None)
         return web.following.age_s if web is not None else None
 
-    return Guard(app, settings, age_s)
+    return Measuring(Guard(app, settings, age_s), app)
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

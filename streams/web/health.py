@@ -7,8 +7,8 @@ import os
 from typing import Any
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from streams import metrics
 from streams.web.models import Health, Ready
 from streams.web.problems import documented
 from streams.web.state import Here
@@ -43,6 +43,7 @@ async def ready(web: Here) -> Ready:
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-async def metrics() -> Response:
+async def metrics_page() -> Response:
     """Metrics in Prometheus' text format."""
-    return Response(await asyncio.to_thread(generate_latest), media_type=CONTENT_TYPE_LATEST)
+    text = await asyncio.to_thread(metrics.exposition, metrics.EVERY, metrics.WEB)
+    return Response(text, media_type=metrics.CONTENT_TYPE)

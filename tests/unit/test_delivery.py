@@ -11,6 +11,7 @@ import pytest
 
 from streams.batching import BatchProducer, Message, Messages, Outcome, delivery
 from streams.batching.delivery import Batch, BatchStream
+from streams.batching.observer import Observer
 from streams.batching.producer import LostMessage
 from streams.batching.rocks import ChangelogInfo, RocksDirectory, RocksRowStore
 from streams.batching.store import RowStore
@@ -42,7 +43,7 @@ async def deliver(store, send_round, monkeypatch, happened):
             lease=Mock(),
             count_progress=Mock(),
             output=output,
-            on_batch=lambda *_: None,
+            observer=Observer(),
             consumer=SimpleNamespace(ack=lambda _: happened.append("acknowledged")),
         )
         partition = store.partition(0)
@@ -85,7 +86,7 @@ async def test_rows_of_two_tables_reach_one_changelog_after_the_other(monkeypatc
             lease=Mock(),
             count_progress=Mock(),
             output=output,
-            on_batch=lambda *_: None,
+            observer=Observer(),
             consumer=SimpleNamespace(ack=lambda _: None),
         )
         batches = BatchStream(app, "planner", None)

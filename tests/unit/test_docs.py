@@ -7,6 +7,7 @@ import re
 import textwrap
 from pathlib import Path
 
+from docs.generate import PAGES, pages
 from streams.batching import BatchApp
 from streams.cli import app
 from streams.contract.topics import Topics
@@ -53,3 +54,8 @@ def test_decisions_have_a_number_of_their_own_and_a_date():
     headings = re.findall(r"^### .*$", text, re.M)
     numbers = [re.fullmatch(r"### (\d+)\. .+ \(\d{4}-\d\d-\d\d\)", h) for h in headings]
     assert sorted(int(n[1]) for n in numbers) == list(range(1, len(headings) + 1))
+
+
+def test_the_reference_is_what_the_code_says():
+    for name, text in pages().items():
+        assert (PAGES / name).read_text() == text, f"{name} is of other code: run `make docs`"

@@ -12,6 +12,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.batching.delivery import Batch
+from streams.batching.observer import Observer
 from streams.batching.transport import BatchConsumer, BatchConsumerThread, _renewing
 
 
@@ -20,12 +21,15 @@ def test_an_acknowledgement_of_an_earlier_generation_is_ignored(last):
     consumer = BatchConsumer.__new__(BatchConsumer)
     consumer._done, consumer._n_acked, consumer._unacked_messages = {}, 0, set()
     consumer._waiting_for_ack = None
-    consumer.app = SimpleNamespace(consumer=consumer, consumer_generation_id=2)
+    consumer.app = SimpleNamespace(consumer=consumer, consumer_generation_id=2, observer=Observer())
     tp = TP("in", 0)
     for generation, done in ((1, None), (2, 42)):
         message = Mock(acked=False, generation_id=generation, tp=tp, offset=41)
         batch = Batch(
-            SimpleNamespace(app=consumer.app), message, [SimpleNamespace(offset=41)], last=last
+            SimpleNamespace(app=consumer.app, name="stage"),
+            message,
+            [SimpleNamespace(offset=41)],
+            last=last,
         )
         batch._acknowledge()
         assert consumer._new_offset(tp) == done

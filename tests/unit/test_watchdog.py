@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from streams.batching import watchdog
-from streams.batching.watchdog import Watchdog
+from streams.batching.watchdog import LagAge, Reached, Watchdog
 
 ONE, OTHER = ("in", 0), ("in", 1)
 
@@ -62,3 +62,31 @@ def test_recovery_is_progress(stuck):
     assert stuck(0, {ONE: 5}, recovered={"changelog": 1}) == []
     assert stuck(11, {ONE: 5}, recovered={"changelog": 2}) == []
     assert stuck(11, {ONE: 5}, recovered={"changelog": 2}) == [ONE]
+
+
+class TestLag:
+    @pytest.fixture
+    def lag(self):
+        age = LagAge()
+        return lambda now, position, end: age.measure({ONE: Reached(0, position, end)}, now)[ONE]
+
+    def test_it_is_nothing_where_all_is_committed(self, lag):
+        assert lag(0, 10, 10) == (0, 0.0)
+
+    def test_its_age_follows_from_when_the_end_passed_the_position(self, lag):
+        lag(0, 0, 0)
+        lag(10, 0, 100)
+        assert lag(20, 0, 300) == (300, 20.0)
+        # Record 150 came after a quarter of the time in which 200 came.
+        assert lag(30, 150, 300) == (150, 30 - 12.5)
+        assert lag(40, 300, 300) == (0, 0.0)
+
+    def test_a_worker_that_stands_grows_older_with_the_clock_however_long(self, lag):
+        lag(0, 0, 0)
+        for second in range(5, 50_000, 5):
+            found = lag(second, 0, 10 * second)
+        assert found.seconds == second
+
+    def test_what_was_there_before_is_at_least_as_old_as_the_watch(self, lag):
+        assert lag(100, 5, 50) == (45, 0.0)
+        assert lag(107, 5, 50) == (45, 7.0)

@@ -1,0 +1,71 @@
+"""Counts requests by route, and times them until their answers begin."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from starlette.routing import Mount, Route
+
+from streams import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# What no route has taken, or the guard has refused: somebody's paths must not become labels.
+NO_ROUTE = "none"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class Measuring:
+    """What stands before all else. A stream has begun to be answered when it is open."""
+
+    def __init__(self, app: ASGIApp, routes: FastAPI) -> None:
+        """Measure an app.
+
+        Args:
+            app: What is behind it.
+            routes: The app that has the routes.
+        """
+        self._app = app
+        metrics.expect_requests(_routes_of(routes))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and note how it is answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.monotonic()
+
+        async def send_and_note(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                method = scope["method"] if scope["method"] in METHODS else NO_ROUTE
+                seconds = time.monotonic() - began
+                metrics.count_request(method, _route_of(scope), message["status"], seconds)
+            await send(message)
+
+        await self._app(scope, receive, send_and_note)
+
+
+def _shown(path: str) -> str:
+    """A route with and without its last slash is one."""
+    last = path.rpartition("/")[2]
+    return path if not last or "." in last else f"{path}/"
+
+
+def _route_of(scope: Scope) -> str:
+    path = getattr(scope.get("route"), "path", None)
+    return NO_ROUTE if path is None else _shown(path)
+
+
+def _routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
+    yield "GET", NO_ROUTE
+    for route in app.routes:
+        if isinstance(route, Route):
+            for method in route.methods or ():
+                yield method, _shown(route.path)
+        elif isinstance(route, Mount):
+            yield "GET", _shown(route.path)

@@ -11,7 +11,7 @@ import uvloop
 
 from streams import metrics
 from streams.addresses import shown_host
-from streams.agents import crews, intake, ledger, overview, planner
+from streams.agents import crews, intake, ledger, overview, planner, submissions
 from streams.batching import BatchApp, BatchProducer, CrashJournal, RocksDirectory
 from streams.client.group import Group
 from streams.client.versions import check_current, version_to_run
@@ -54,7 +54,7 @@ def create_app(settings: Settings) -> BatchApp:
     create_topics(settings)
     topics = Topics.of(settings)
     codecs = register_schemas(settings.registry_url, topics.all())
-    codecs.fetch_earlier_schemas(topics.changelogs)
+    codecs.fetch_earlier_schemas((topics.handled, *topics.changelogs))
 
     async def fetch_schemas(records: Sequence[Record]) -> None:
         await codecs.fetch_schemas(record.value for record in records)
@@ -121,8 +121,10 @@ def create_app(settings: Settings) -> BatchApp:
     crews.register(app, tables["crews"], context)
     ledger.register(app, tables["ledger"], context)
     overview.register(app, tables["overview"], context)
-    if settings.ticks:
+    if settings.writes_inputs:
         ticker.register(app, tables["clock"], context)
+        handled = app.batch_table("submissions", 1, changelog=topics.handled.name)
+        submissions.register(app, handled, context)
     app.watch(settings.bootstrap_servers, settings.watchdog_s)
     observer.watch(app, pages.register(app, tables["overview"], context, settings))
     return app

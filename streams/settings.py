@@ -59,10 +59,10 @@ class Settings(BaseSettings):
         description="For each input topic, the offset per partition at which reading ends; set by "
         "`thewall rebuild`",
     )
-    ticks: bool = Field(
+    writes_inputs: bool = Field(
         default=True,
-        description="Ask for the days that are due on running clocks; `thewall replay` and "
-        "`thewall rebuild` turn it off",
+        description="Write to the input topics: ticks of running clocks, and what the lines of "
+        "submissions mean; `thewall replay` and `thewall rebuild` turn it off",
     )
     topic_prefix: str = Field(default="wall", pattern=NAME, description="First part of topic names")
     partitions: int = Field(default=4, ge=1, le=1000, description="Partitions of every topic")

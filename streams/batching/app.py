@@ -86,7 +86,8 @@ class BatchApp(faust.App):
         self.read_until: Mapping[tuple[str, int], int] = {}
         """For a partition, the offset at which reading ends; nothing beyond it is committed."""
         self._watchdog: Watchdog | None = None
-        self._sources: list[str] = []
+        # Topics that agents read, and how many partitions each has; None: as the app's have.
+        self._sources: dict[str, int | None] = {}
         # Per partition, how often messages derived from it were acknowledged.
         self._progress: Counter[tuple[str, int]] = Counter()
 
@@ -132,8 +133,8 @@ class BatchApp(faust.App):
         # assigned to any member. So a worker without partitions watches all of them.
         return assigned or [
             (topic, partition)
-            for topic in self._sources
-            for partition in range(self.conf.topic_partitions)
+            for topic, partitions in self._sources.items()
+            for partition in range(partitions or self.conf.topic_partitions)
         ]
 
     def not_ready(self) -> str | None:
@@ -181,8 +182,15 @@ class BatchApp(faust.App):
         """Start the producer first, so that it stops last."""
         return chain([self.output], super().on_init_dependencies())
 
-    def batch_table(self, name: str, partitions: int) -> BatchTable:
-        """A table of raw keys and rows, with a changelog of `partitions` partitions."""
+    def batch_table(self, name: str, partitions: int, changelog: str = "") -> BatchTable:
+        """A table of raw keys and rows, with a changelog of `partitions` partitions.
+
+        Args:
+            name: Its name.
+            partitions: As many as its agent's topics have.
+            changelog: Name of the changelog's topic; Faust's own, with the app's version in it,
+                if not given.
+        """
         table = BatchTable(
             self,
             name=name,
@@ -194,12 +202,14 @@ class BatchApp(faust.App):
             recovery_buffer_size=2,
         )
         table.directory = self._directory
+        table.changelog_name = changelog
         self.tables.add(table)
         return table
 
     def batch_agent(
         self,
         *topics: str,
+        partitions: int | None = None,
         weight: Callable[[Record], int] | None = None,
         limit: int = 0,
         limit_of_key: int = 0,
@@ -211,12 +221,13 @@ class BatchApp(faust.App):
 
         Args:
             topics: Names of the topics that the agent reads.
+            partitions: How many partitions they have; the app's `topic_partitions` if not given.
             weight: Weight of a record; without it, batches stay as they were fetched.
             limit: Largest weight of a batch, which is cut between records of different keys.
             limit_of_key: Largest weight of a batch whose records have the same key; it is cut
                 between any two records. A single record may weigh more.
         """
-        self._sources += topics
+        self._sources |= dict.fromkeys(topics, partitions)
         channel = self.topic(*topics, key_serializer="raw", value_serializer="raw", acks=True)
 
         def decorate(work: Callable[[BatchStream], Awaitable[None]]) -> Any:

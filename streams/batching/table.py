@@ -182,9 +182,14 @@ class BatchTable(Table):  # type: ignore[type-arg]
 
     Attributes:
         directory: Where rows are kept in RocksDB; None if they are in memory.
+        changelog_name: Name of its changelog's topic; empty for Faust's own choice.
     """
 
     directory: RocksDirectory | None = None
+    changelog_name: str = ""
+
+    def _changelog_topic_name(self) -> str:
+        return self.changelog_name or str(super()._changelog_topic_name())
 
     def _new_store(self) -> MemoryStore:
         args = self._store_args()

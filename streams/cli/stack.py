@@ -1,4 +1,4 @@
-"""`thewall up`, `down`, `status` and `console`."""
+"""`thewall up`, `down`, `status`, `console` and `produce`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import typer
 from streams.cli.display import note, print_json, print_table, progress
 from streams.cli.options import AsJson
 from streams.cli.settings import load_settings, read_settings
+from streams.client.client import Client
+from streams.client.kafka import existing_partitions
+from streams.contract.topics import Topics
 from streams.devstack import Stack, StackError, artifacts
-from streams.devstack.console import console_command
+from streams.devstack.console import console_command, producer_command
 from streams.devstack.processes import java_environment
 from streams.devstack.stack import stack_directory
 from streams.operations.background import BackgroundWorkers
@@ -101,11 +104,39 @@ def console(
 ) -> None:
     """Run Apache Kafka's console consumer on a topic; more arguments are passed on to it."""
     settings = load_settings()
+    _fetch_tools()
+    is_text = topic == Topics.of(settings).submissions.name
+    registry_url = None if is_text else settings.registry_url
+    _run(console_command(topic, settings.bootstrap_servers, registry_url, context.args))
+
+
+def produce(
+    context: typer.Context,
+    topic: Annotated[
+        str,
+        typer.Argument(metavar="[TOPIC]", help="Full name; that of submissions if not given."),
+    ] = "",
+) -> None:
+    """Run Apache Kafka's console producer: each line of standard input becomes a record.
+
+    What the topic of submissions takes is JSON, a profile, its withdrawal or a wall's settings on
+    each line; what is wrong with a line is on the topic of dead letters. More arguments, after the
+    topic, are passed on to the console producer.
+    """
+    settings = load_settings()
+    submissions = Topics.of(settings).submissions.name
+    if not topic and submissions not in existing_partitions(settings):
+        Client(settings)  # makes the topics
+    _fetch_tools()
+    _run(producer_command(topic or submissions, settings.bootstrap_servers, context.args))
+
+
+def _fetch_tools() -> None:
     with progress() as update:
         artifacts.fetch(artifacts.locked(), update)
-    command = console_command(
-        topic, settings.bootstrap_servers, settings.registry_url, context.args
-    )
+
+
+def _run(command: list[str]) -> None:
     # A fixed program; arguments are no shell's.
     os.execve(command[0], command, java_environment())  # noqa: S606
 
@@ -118,3 +149,6 @@ def register(app: typer.Typer) -> None:
     app.command(
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(console)
+    app.command(
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(produce)

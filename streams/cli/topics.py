@@ -36,7 +36,7 @@ def topics(as_json: AsJson = False) -> None:
                     "records": [record_type.__name__ for record_type in topic.records],
                     "cleanup": topic.cleanup,
                     "retention_ms": topic.retention_ms,
-                    "partitions": settings.partitions,
+                    "partitions": topic.partitions(settings),
                     "created": created,
                 }
                 for topic, created in listed
@@ -44,13 +44,14 @@ def topics(as_json: AsJson = False) -> None:
         )
         return
     print_table(
-        f"topics on {settings.bootstrap_servers}, {settings.partitions} partitions each",
-        ["topic", "key", "records", "cleanup", "kept", "now"],
+        f"topics on {settings.bootstrap_servers}",
+        ["topic", "key", "records", "partitions", "cleanup", "kept", "now"],
         [
             [
                 topic.name,
                 topic.key,
-                " ".join(record_type.__name__ for record_type in topic.records),
+                " ".join(record_type.__name__ for record_type in topic.records) or "JSON",
+                topic.partitions(settings),
                 topic.cleanup,
                 _kept(topic),
                 "created" if created else "there",
@@ -110,6 +111,8 @@ def _declared(name: str, all_topics: Topics) -> Topic:
 
 
 def _decoded(client: Client, topic: Topic, value: bytes) -> Any:
+    if not topic.records:
+        return value.decode(errors="replace")
     try:
         return client.decode(topic, value)
     except BadRecord as error:

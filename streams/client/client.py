@@ -53,7 +53,8 @@ class Client:
         self.topics = Topics.of(settings)
         existing = existing_partitions(settings)
         # Only if needed: a reader must not undo an operator's topic configuration.
-        if any(existing.get(topic.name) != settings.partitions for topic in self.topics.all()):
+        wanted = {topic.name: topic.partitions(settings) for topic in self.topics.all()}
+        if any(existing.get(name) != number for name, number in wanted.items()):
             create_topics(settings, REQUEST_TIMEOUT_S)
         self.codecs = connect_registry(settings, self.topics.all())
 

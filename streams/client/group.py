@@ -173,7 +173,7 @@ class Group:
         wanted = {
             TopicPartition(topic.name, partition): spec
             for topic in topics
-            for partition in range(self.settings.partitions)
+            for partition in range(topic.partitions(self.settings))
         }
         # The leader of a topic created a moment ago may not know it yet.
         return retry_until_led(lambda: self._list(wanted))

@@ -368,6 +368,18 @@ class VersionSwitched:
 
 
 @dataclass(frozen=True, slots=True)
+class HandledRow:
+    """How far the lines of `wall.submissions` are handled."""
+
+    offset: int
+    timestamp: int
+
+    def covers(self, offset: int, timestamp: int) -> bool:
+        """Whether a line was handled: on a topic that was made anew, its time is later."""
+        return offset <= self.offset and timestamp <= self.timestamp
+
+
+@dataclass(frozen=True, slots=True)
 class IntakeRow:
     """The last event accepted for a key of an input topic."""
 

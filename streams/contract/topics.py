@@ -39,7 +39,7 @@ DEAD_LETTER_BYTES = 4 * 1024 * 1024
 
 
 class TopicMismatch(RuntimeError):
-    """An existing topic has another number of partitions than the settings."""
+    """An existing topic has another number of partitions than it must have."""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -57,7 +57,7 @@ class Topic:
     Attributes:
         name: Its name on the broker.
         key: What its key is made of.
-        records: The records that its values may be, by class.
+        records: The records that its values may be, by class; none if they are JSON.
         cleanup: `compact` or `delete`.
         about: What is on it.
         retention_ms: How long records are kept, in milliseconds; FOREVER; None if compacted.
@@ -66,6 +66,7 @@ class Topic:
             when its producer says that it was made.
         segment_ms: After how long a segment may be compacted, in milliseconds; None for the
             broker's default.
+        ordered: Whether it has one partition, so that all its records are in one order.
     """
 
     name: str
@@ -77,6 +78,11 @@ class Topic:
     max_message_bytes: int | None = None
     append_time: bool = False
     segment_ms: int | None = None
+    ordered: bool = False
+
+    def partitions(self, settings: Settings) -> int:
+        """How many partitions it has."""
+        return 1 if self.ordered else settings.partitions
 
     def config(self) -> dict[str, str]:
         """The topic's settings on the broker."""
@@ -106,6 +112,7 @@ class Topic:
 class Topics:
     """The topics, in the order in which an event passes them."""
 
+    submissions: Topic
     walls: Topic
     profiles: Topic
     clock: Topic
@@ -119,6 +126,7 @@ class Topics:
     overview: Topic
     dead_letters: Topic
     versions: Topic
+    handled: Topic
     changelogs: tuple[Topic, ...]
 
     @classmethod
@@ -142,6 +150,12 @@ class Topics:
             return Topic(name, key, (row,), COMPACT, f"the rows of the {table} table")
 
         return cls(
+            # Lines that people type: the last of two has to win, whatever their keys. Kept for
+            # good: workers may be away for as long as they like.
+            submissions=topic(
+                "submissions", "any, or none", (), "profiles and settings as lines of JSON",
+                cleanup=DELETE, retention_ms=FOREVER, append_time=True, ordered=True,
+            ),
             walls=topic(
                 "walls", "wall", records.WallConfigured, "a wall's settings", cleanup=COMPACT
             ),
@@ -208,6 +222,12 @@ class Topics:
                 "versions", "application id", records.VersionSwitched,
                 "which application version publishes", cleanup=COMPACT,
             ),
+            # Not one of the changelogs, which a wipe or another application version begins anew: a
+            # line that was put on its topic once must never be put there again.
+            handled=Topic(
+                f"{settings.app_id}-submissions-changelog", "handled", (records.HandledRow,),
+                COMPACT, "how far the lines on submissions are handled", ordered=True,
+            ),
             changelogs=(
                 changelog("intake", "wall, and wall/profile", records.IntakeRow),
                 changelog("planner", "wall, and wall/profile", records.PlannerRow),
@@ -220,8 +240,13 @@ class Topics:
 
     @property
     def inputs(self) -> tuple[Topic, ...]:
-        """What everybody may write to, and no stage does."""
+        """The events that all state is made of: everybody may write to them."""
         return (self.walls, self.profiles, self.clock, self.ticks)
+
+    @property
+    def doors(self) -> tuple[Topic, ...]:
+        """What everybody may write to: the input topics, and the lines that become events."""
+        return (self.submissions, *self.inputs)
 
     @property
     def intermediate(self) -> tuple[Topic, ...]:
@@ -257,7 +282,7 @@ def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[tuple[Top
         Each topic, and whether it was created now.
 
     Raises:
-        TopicMismatch: An existing topic has another number of partitions than the settings.
+        TopicMismatch: An existing topic has another number of partitions than it must have.
         KafkaException: The broker refused, or did not answer in time.
     """
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
@@ -267,7 +292,9 @@ def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[tuple[Top
         if topic.name not in existing:
             continue
         found = len(existing[topic.name].partitions)
-        if found != settings.partitions:
+        if found != topic.partitions(settings):
+            if topic.ordered:
+                raise TopicMismatch(f"topic {topic.name} has {found} partitions, and must have one")
             # Tables and their sources are matched by partition: another number breaks both.
             raise TopicMismatch(
                 f"topic {topic.name} has {found} partitions, but THEWALL_PARTITIONS is "
@@ -342,7 +369,10 @@ def _wait_for_leaders(admin: AdminClient, topics: list[Topic], timeout_s: float)
 
 def _new(topic: Topic, settings: Settings) -> NewTopic:
     return NewTopic(
-        topic.name, settings.partitions, settings.replication_factor, config=topic.config()
+        topic.name,
+        topic.partitions(settings),
+        settings.replication_factor,
+        config=topic.config(),
     )
 
 

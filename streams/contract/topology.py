@@ -25,6 +25,12 @@ class StageTopics:
 
 STAGES = (
     StageTopics(
+        "submissions",
+        "checks lines of JSON and puts the events that they mean on their topics",
+        ("submissions",),
+        ("walls", "profiles"),
+    ),
+    StageTopics(
         "intake",
         "checks what was submitted and puts it on its wall's log",
         ("walls", "profiles", "clock", "ticks"),

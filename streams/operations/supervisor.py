@@ -167,7 +167,7 @@ def stop_workers(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 def temporary_worker(settings: Settings, log_file: Path) -> Iterator[Callable[[], None]]:
     """A worker for as long as a command needs one; its web views are on a free port.
 
-    It sends no ticks: with them, the work to be done would never end.
+    It writes nothing to the input topics: the work to be done would never end.
 
     Yields:
         What raises a ClientError if the worker has ended.
@@ -183,7 +183,7 @@ def temporary_worker(settings: Settings, log_file: Path) -> Iterator[Callable[[]
             "web_port": probe.getsockname()[1],
             "web_host": "127.0.0.1",
             "data_dir": data_dir,
-            "ticks": False,
+            "writes_inputs": False,
         }
         probe.close()
         process = start_worker(settings.model_copy(update=own), log)

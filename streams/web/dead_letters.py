@@ -90,31 +90,36 @@ async def resubmit(
     """Send a dead letter to its input topic again: the same key, bytes and headers."""
     _, letter = await _letter(web, partition, offset)
     topics = web.generation.topics
-    if letter.topic not in {topic.name for topic in topics.inputs}:
+    doors = [topic.name for topic in topics.doors]
+    if letter.topic not in doors:
         raise Refusal(
             409,
             f"it came from {letter.topic}, which only stages write to; only what was on "
-            f"{' or '.join(topic.name for topic in topics.inputs)} can be submitted again",
+            f"{', '.join(doors[:-1])} or {doors[-1]} can be submitted again",
         )
     if letter.shortened:
         parts = " and ".join(part.part for part in letter.shortened)
         raise Refusal(409, f"it was too long to be kept whole: of its {parts}, only a part is here")
-    await web.following.read_to_now([letter.topic])
+    if letter.topic in web.generation.followed:
+        await web.following.read_to_now([letter.topic])
     if not again and (why := _superseded(web, partition, offset, letter)):
         raise Refusal(409, f"{why}; to send it all the same, ask with again=1")
     headers = [(h.name, h.value) for h in letter.headers if h.name != RESUBMIT_OF]
     marked = (*headers, (RESUBMIT_OF, f"{partition}/{offset}".encode()))
     (sent,) = await web.producer.send([Event(letter.topic, letter.key, letter.value, marked)])
     web.resubmitted(partition, offset)
-    wall, _ = split_key((letter.key or b"").decode(errors="replace"))
     see = f"/api/topics/{sent.topic}/{sent.partition}/{sent.offset}/way"
+    events = "/api/stream"
+    if letter.topic != topics.submissions.name:  # whose keys say nothing
+        wall, _ = split_key((letter.key or b"").decode(errors="replace"))
+        events = f"/api/walls/{wall}/events"
     response.headers["Location"] = see
     return Accepted(
         topic=sent.topic,
         partition=sent.partition,
         offset=sent.offset,
         see=see,
-        events=f"/api/walls/{wall}/events",
+        events=events,
     )
 
 
@@ -122,6 +127,8 @@ def _superseded(web: Web, partition: int, offset: int, letter: DeadLetter) -> st
     """Why it should not be sent again; None if nothing speaks against it."""
     if web.was_resubmitted(partition, offset):
         return "it was resubmitted already"
+    if letter.topic == web.generation.topics.submissions.name:
+        return None  # its key says nothing
     wall, number = split_key((letter.key or b"").decode(errors="replace"))
     topics, rows = web.generation.topics, web.generation.replica.walls.get(wall)
     if rows is None or letter.topic == topics.ticks.name:  # any tick may come at any time

@@ -41,7 +41,7 @@ class PipelineWatch:
         """Name what knows the current application version."""
         self.latest: Pipeline | None = None
         self._generation = generation
-        self._partitions = settings.partitions
+        self._settings = settings
         self._admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
         self._ends: deque[tuple[float, Offsets]] = deque(maxlen=int(REMEMBERED_S / ASK_EVERY_S))
         self._task: asyncio.Task[None] | None = None
@@ -93,7 +93,7 @@ class PipelineWatch:
             for stage in STAGES
             for name in stage.reads
         ]
-        changelogs = {c.name.split("-")[-2]: c.name for c in topics.changelogs}
+        changelogs = {c.name.split("-")[-2]: c.name for c in (topics.handled, *topics.changelogs)}
         return Pipeline(
             version=settings.version,
             group=settings.group,
@@ -167,7 +167,7 @@ class PipelineWatch:
         wanted = {
             TopicPartition(topic.name, partition): spec
             for topic in topics
-            for partition in range(self._partitions)
+            for partition in range(topic.partitions(self._settings))
         }
         found = self._admin.list_offsets(wanted, request_timeout=REQUEST_TIMEOUT_S)
         return {(tp.topic, tp.partition): f.result().offset for tp, f in found.items()}

@@ -43,11 +43,13 @@ def _headers(message: Message) -> list[tuple[str, Any]]:
 
 
 def decoded(codecs: Codecs, value: bytes, *types: type[Any]) -> tuple[str, dict[str, Any]]:
-    """Name and fields of a record, as JSON has them.
+    """Name and fields of a record, as JSON has them; a line is its text, whatever that is.
 
     Raises:
         BadRecord: It is none of these.
     """
+    if not types:
+        return "line", {"text": value.decode(errors="replace")}
     record = codecs.decode_any(value, *types)
     fields: dict[str, Any] = _as_json(asdict(record))
     return type(record).__name__, fields

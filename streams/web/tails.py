@@ -137,6 +137,6 @@ def dead_letter_summary(topics: Topics, letter: DeadLetter, message: Message) ->
         ),
         key=None if letter.key is None else letter.key[:200].decode(errors="replace"),
         value_bytes=None if letter.value is None else len(letter.value),
-        resubmittable=letter.topic in {topic.name for topic in topics.inputs},
+        resubmittable=letter.topic in {topic.name for topic in topics.doors},
         resubmission_of=(headers.get(RESUBMIT_OF) or b"").decode(errors="replace") or None,
     )

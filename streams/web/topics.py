@@ -91,8 +91,9 @@ async def topic_records(
     """Records of a topic, newest first, decoded; bytes are in base64."""
     generation = web.generation
     declared = topic_named(generation, topic)
-    if partition is not None and partition >= web.partitions:
-        raise Refusal(400, f"partition {partition}: there are {web.partitions}, from 0")
+    partitions = declared.partitions(generation.settings)
+    if partition is not None and partition >= partitions:
+        raise Refusal(400, f"partition {partition}: there are {partitions}, from 0")
     if offset is not None and partition is None:
         raise Refusal(400, "offset: an offset is of a partition; give that, too")
     only_key = None if key is None else key.encode()
@@ -110,7 +111,7 @@ async def topic_records(
         wanted,
         after=after,
         limit=limit,
-        partitions=None if partition is None else [partition],
+        partitions=range(partitions) if partition is None else [partition],
     )
     return TopicRecords(
         topic=declared.name, records=page.found, scanned=page.scanned, next=page.next

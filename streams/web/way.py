@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Path
 
+from domain.errors import InvalidWall
 from domain.rules import FULL_HEIGHT_FT
+from streams.agents.submissions import event_of
+from streams.context import StageContext
 from streams.contract.codecs import BadRecord
 from streams.contract.topics import OFFSETS_PER_VERSION, partition_of
 from streams.views.answers import NotThere
@@ -36,10 +39,10 @@ async def way(web: Here, topic: str, partition: Number, offset: Number) -> Way:
     """
     generation = web.generation
     declared = topic_named(generation, topic)
-    if declared not in generation.topics.inputs:
+    if declared not in generation.topics.doors:
         raise Refusal(400, f"{declared.name} is not an input topic: nothing begins there")
     message = None
-    if partition < web.partitions:
+    if partition < declared.partitions(generation.settings):
         message = await web.reader.record(declared.name, partition, offset)
     if message is None:
         raise NotThere(f"there is no record at offset {offset} of {declared.name}[{partition}]")
@@ -65,6 +68,14 @@ async def way(web: Here, topic: str, partition: Number, offset: Number) -> Way:
             state="DEAD_LETTER", wall=None, profile=None, version=None, reason=letter.reason,
             steps=[first, last],
         )  # fmt: skip
+    if declared is generation.topics.submissions:
+        event = await _event_of_line(web, message)
+        if event is None:
+            return Way(
+                state="WAITING", wall=None, profile=None, version=None, reason=None, steps=[first]
+            )
+        rest = await way(web, event.topic() or "", event.partition() or 0, event.offset() or 0)
+        return rest.model_copy(update={"steps": [first, *rest.steps]})
     wall, profile = split_key((message.key() or b"").decode(errors="replace"))
     of_profile = None if profile == SETTINGS else profile
     accepted = await _accepted(web, wall, message)
@@ -82,6 +93,22 @@ async def way(web: Here, topic: str, partition: Number, offset: Number) -> Way:
     return Way(
         state=state, wall=wall, profile=of_profile, version=version, reason=None, steps=steps
     )
+
+
+async def _event_of_line(web: Web, line: Message) -> Message | None:
+    """The event that a line became: it came to its topic after the line."""
+    generation = web.generation
+    context = StageContext(generation.topics, generation.codecs, web.partitions)
+    try:
+        meant = event_of(line.value(), context)
+    except (BadRecord, InvalidWall):
+        return None  # its dead letter is not there yet
+
+    def wanted(message: Message) -> Message | None:
+        return message if (message.key(), message.value()) == (meant.key, meant.value) else None
+
+    partition = partition_of((meant.key or b"").decode(), web.partitions)
+    return await web.reader.first_since(meant.topic, partition, line.timestamp()[1], wanted)
 
 
 def _state(rows: WallRows, profile: int, partition: int, offset: int) -> WayState:

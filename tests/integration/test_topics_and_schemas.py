@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
@@ -24,7 +24,7 @@ def test_topics_have_the_declared_partitions_cleanup_and_retention(settings):
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
     there = admin.list_topics(timeout=10).topics
     for topic in Topics.of(settings).all():
-        assert len(there[topic.name].partitions) == settings.partitions
+        assert len(there[topic.name].partitions) == topic.partitions(settings)
         resource = ConfigResource(ResourceType.TOPIC, topic.name)
         config = admin.describe_configs([resource])[resource].result(10)
         for name, value in topic.config().items():
@@ -35,6 +35,14 @@ def test_another_number_of_partitions_is_refused(settings):
     create_topics(settings)
     with pytest.raises(TopicMismatch, match="has 4 partitions"):
         create_topics(settings.model_copy(update={"partitions": 5}))
+
+
+def test_lines_have_one_partition_whoever_made_their_topic(settings):
+    name = Topics.of(settings).submissions.name
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    admin.create_topics([NewTopic(name, 2)])[name].result(30)
+    with pytest.raises(TopicMismatch, match="has 2 partitions, and must have one"):
+        create_topics(settings)
 
 
 def test_the_registry_refuses_an_incompatible_schema(settings, client):

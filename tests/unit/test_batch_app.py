@@ -16,7 +16,7 @@ async def test_an_agent_with_a_bug_ends_the_worker(monkeypatch):
     monkeypatch.setattr("streams.batching.app.crash", lambda what, _: died.append(what))
     agents: list[Any] = []
     app = SimpleNamespace(
-        _sources=[],
+        _sources={},
         topic=lambda *_, **__: None,
         agent=lambda *_, **__: lambda agent: agents.append(agent) or agent,
     )

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { get, type Schemas } from "../api/client";
-import { amount, moment } from "../format";
+import { amount, count, moment } from "../format";
 import { Loadable } from "../load";
 import { Dialog } from "../parts/Dialog";
 import { Empty, Shown } from "../parts/Trouble";
@@ -106,7 +106,8 @@ function About({ topic }: { topic: Schemas["TopicInfo"] }) {
   return (
     <>
       <p class="note">
-        {topic.about}. Key: {topic.key}. {topic.cleanup}, {topic.partitions.length} partitions,{" "}
+        {topic.about}. Key: {topic.key}. {topic.cleanup},{" "}
+        {count(topic.partitions.length, "partition")},{" "}
         {amount(held)} offsets held.
       </p>
       {topic.schemas.map(({ record, subject, avro }) => (

@@ -73,7 +73,8 @@ def topics() -> str:
         (
             f"`{topic.name}`",
             topic.key,
-            " ".join(f"[{r.__name__}](schemas.md#{r.__name__.lower()})" for r in topic.records),
+            " ".join(f"[{r.__name__}](schemas.md#{r.__name__.lower()})" for r in topic.records)
+            or "JSON",
             topic.cleanup,
             _kept(topic),
             topic.about,

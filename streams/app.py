@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["create_app", "run_worker"]
 
-STAGES = ("intake", "planner", "crews", "ledger", "overview")
+STAGES = ("submissions", "intake", "planner", "crews", "ledger", "overview")
 TABLES = ("intake", "planner", "clock", "crews", "ledger", "overview")
 
 log = logging.getLogger(__name__)
@@ -59,8 +59,8 @@ def create_app(settings: Settings) -> BatchApp:
     async def fetch_schemas(records: Sequence[Record]) -> None:
         await codecs.fetch_schemas(record.value for record in records)
 
-    observer = WorkerMetrics(STAGES, TABLES)
-    metrics.expect_dead_letters((t.name for t in (*topics.inputs, *topics.intermediate)), Reason)
+    observer = WorkerMetrics(STAGES, (*TABLES, "submissions"))
+    metrics.expect_dead_letters((t.name for t in (*topics.doors, *topics.intermediate)), Reason)
     metrics.note_build(settings.version)
     context = StageContext(topics, codecs, settings.partitions, settings.version)
     app = BatchApp(

@@ -19,6 +19,7 @@ from domain.settings import settings_for
 from domain.wall import checked_heights, checked_profile_number, checked_wall_id
 from streams.batching import Message, Outcome
 from streams.contract.codecs import BadRecord
+from streams.contract.dead_letters import Reason
 from streams.contract.records import HandledRow, ProfileSubmitted, WallConfigured
 
 if TYPE_CHECKING:
@@ -79,8 +80,10 @@ def submit(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
         state.put(HANDLED, handled)
         try:
             message = event_of(record.value, context)
-        except (BadRecord, InvalidWall) as error:
-            message = context.dead_letter(batch, record, str(error))
+        except BadRecord as error:
+            message = context.dead_letter(batch, record, str(error), error.kind)
+        except InvalidWall as error:
+            message = context.dead_letter(batch, record, str(error), Reason.CONTENT)
         outcome.messages.append(message)
     return outcome
 
@@ -106,20 +109,20 @@ def read_line(value: bytes | None) -> WallConfigured | ProfileSubmitted:
     fields = _fields(value)
     unknown = [key for key in fields if key not in KEYS]
     if unknown:
-        raise BadRecord(f"unknown key {quoted(unknown[0])}; the keys are {', '.join(KEYS)}")
+        raise _wrong(f"unknown key {quoted(unknown[0])}; the keys are {', '.join(KEYS)}")
     wall = checked_wall_id(_typed(fields, "wall", str, "text, the wall's id"))
     of_wall = [key for key in OF_WALL if key in fields]
     if "profile" not in fields:
         _without(fields, OF_PROFILE, "without a profile")
         if not of_wall:
-            raise BadRecord(f"there is neither a profile nor a setting: {RIGHT}")
+            raise _wrong(f"there is neither a profile nor a setting: {RIGHT}")
         return _settings(wall, fields)
     _without(fields, OF_WALL, "together with a profile")
     profile = checked_profile_number(fields["profile"])
     if "withdraw" in fields:
         _without(fields, ("heights",), "together with withdraw")
         if fields["withdraw"] is not True:
-            raise BadRecord("withdraw is true, or left out")
+            raise _wrong("withdraw is true, or left out")
         return ProfileSubmitted(wall, profile, [])
     heights: list[object] = _typed(fields, "heights", list, "a list of whole numbers")
     return ProfileSubmitted(wall, profile, list(checked_heights(heights)))
@@ -137,10 +140,10 @@ def _settings(wall: str, fields: dict[str, Any]) -> WallConfigured:
 
 def _typed(fields: dict[str, Any], key: str, wanted: type[Any], right: str) -> Any:
     if key not in fields:
-        raise BadRecord(f"{key} is missing: {RIGHT}")
+        raise _wrong(f"{key} is missing: {RIGHT}")
     value = fields[key]
     if type(value) is not wanted:
-        raise BadRecord(f"{key} is {_kind(value)}; it must be {right}")
+        raise _wrong(f"{key} is {_kind(value)}; it must be {right}")
     return value
 
 
@@ -152,27 +155,29 @@ def _kind(value: object) -> str:
 def _without(fields: dict[str, Any], keys: tuple[str, ...], where: str) -> None:
     for key in keys:
         if key in fields:
-            raise BadRecord(f"{key} {where}: {RIGHT}")
+            raise _wrong(f"{key} {where}: {RIGHT}")
 
 
 def _fields(value: bytes | None) -> dict[str, Any]:
     if value is None:
-        raise BadRecord(f"a null value; {RIGHT}")
+        raise _wrong(f"a null value; {RIGHT}")
     if len(value) > MAX_LINE_BYTES:
         raise BadRecord(
-            f"the line has {len(value):,} bytes, of {MAX_LINE_BYTES:,} that it may have"
+            f"the line has {len(value):,} bytes, of {MAX_LINE_BYTES:,} that it may have",
+            Reason.SIZE,
         )
     if value[:1] == b"\0":
         raise BadRecord(
             "the line begins with byte 0x00, as Avro does in the registry's wire format; Avro is "
-            "for wall.profiles and wall.walls"
+            "for wall.profiles and wall.walls",
+            Reason.SCHEMA,
         )
     try:
         text = value.decode()
     except UnicodeDecodeError as error:
-        raise BadRecord(f"the line is not UTF-8 at byte {error.start + 1}; {RIGHT}") from error
+        raise _no_json(f"the line is not UTF-8 at byte {error.start + 1}") from error
     if not text.strip():
-        raise BadRecord(f"the line is empty; {RIGHT}")
+        raise _no_json("the line is empty")
     try:
         fields = json.loads(
             text, object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant
@@ -181,11 +186,11 @@ def _fields(value: bytes | None) -> dict[str, Any]:
         where = f"line {error.lineno}, column {error.colno}" if "\n" in text.strip() else (
             f"column {error.colno}"
         )  # fmt: skip
-        raise BadRecord(f"not JSON at {where}: {error.msg}; {RIGHT}") from error
+        raise _no_json(f"not JSON at {where}: {error.msg}") from error
     except RecursionError as error:
-        raise BadRecord(f"nested too deeply; {RIGHT}") from error
+        raise _no_json("nested too deeply") from error
     if not isinstance(fields, dict):
-        raise BadRecord(f"the line is {_kind(fields)}; {RIGHT}")
+        raise _wrong(f"the line is {_kind(fields)}; {RIGHT}")
     return fields
 
 
@@ -193,7 +198,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for key, value in pairs:
         if key in fields:
-            raise BadRecord(f"the key {quoted(key)} stands there twice: which one is meant?")
+            raise _wrong(f"the key {quoted(key)} stands there twice: which one is meant?")
         fields[key] = value
     return fields
 
@@ -204,4 +209,12 @@ def _integer(digits: str) -> int:
 
 
 def _constant(name: str) -> float:
-    raise BadRecord(f"{name} is not JSON; {RIGHT}")
+    raise _no_json(f"{name} is not JSON")
+
+
+def _no_json(problem: str) -> BadRecord:
+    return BadRecord(f"{problem}; {RIGHT}", Reason.BODY)
+
+
+def _wrong(problem: str) -> BadRecord:
+    return BadRecord(problem, Reason.CONTENT)

@@ -41,7 +41,7 @@ class Reason(StrEnum):
     SCHEMA = "schema"
     """The value is not in wire format, or of a schema that its topic does not take."""
     BODY = "body"
-    """The value is damaged: not what its schema says."""
+    """The value is damaged: not what its schema says, or no JSON."""
     CONTENT = "content"
     """The value can be read, and is against the rules."""
     TOMBSTONE = "tombstone"

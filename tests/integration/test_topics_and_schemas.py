@@ -15,6 +15,7 @@ from streams.contract.codecs import load_schema
 from streams.contract.records import ProfileSubmitted
 from streams.contract.topics import TopicMismatch, Topics, create_topics
 from tests.harness.processes import thewall
+from tests.harness.waiting import wait_until
 
 
 def test_topics_have_the_declared_partitions_cleanup_and_retention(settings):
@@ -41,6 +42,7 @@ def test_lines_have_one_partition_whoever_made_their_topic(settings):
     name = Topics.of(settings).submissions.name
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
     admin.create_topics([NewTopic(name, 2)])[name].result(30)
+    wait_until(lambda: name in admin.list_topics(timeout=10).topics, 30, "the topic is there")
     with pytest.raises(TopicMismatch, match="has 2 partitions, and must have one"):
         create_topics(settings)
 

@@ -107,8 +107,7 @@ function About({ topic }: { topic: Schemas["TopicInfo"] }) {
     <>
       <p class="note">
         {topic.about}. Key: {topic.key}. {topic.cleanup},{" "}
-        {count(topic.partitions.length, "partition")},{" "}
-        {amount(held)} offsets held.
+        {count(topic.partitions.length, "partition")}, {amount(held)} offsets held.
       </p>
       {topic.schemas.map(({ record, subject, avro }) => (
         <details key={subject}>

@@ -24,8 +24,8 @@ LOCK := $(UV) pip compile --quiet pyproject.toml --generate-hashes --universal -
 JOBS ?= 3
 SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup
 
-.PHONY: help install demo stop check docs fix unit integration test coverage pythons browser screenshots \
-	chaos battery bench bench-quick lock clean
+.PHONY: help install demo stop check docs fix unit integration test coverage pythons browser prometheus \
+	screenshots chaos battery bench bench-quick lock clean
 
 help: ## Show what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -75,8 +75,9 @@ check: install ## Lint, format, types, and which room may import which
 	$(NPM) run --silent types >/dev/null
 	$(NPM) run --silent check
 
-docs: install ## Write the reference in docs/reference anew, from the code
+docs: install ## Write docs/reference and the dashboards anew, from the code
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m dashboards
 
 fix: install ## Fix what ruff can fix, and format
 	$(BIN)/ruff check --fix .
@@ -110,6 +111,10 @@ pythons: install ## Run the unit and stage tests on the newer Pythons of this ma
 browser: ## Install Debian's Chromium, which the browser tests need (as root)
 	apt-get update -qq
 	apt-get install -y -qq chromium-headless-shell || apt-get install -y -qq chromium
+
+prometheus: ## Install Debian's Prometheus, which the tests of dashboards and alerts need (as root)
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends prometheus
 
 screenshots: install ## Take the pictures of docs/ anew, and measure how smoothly the page slides
 	$(BIN)/python -m tests.browser.screenshots

@@ -1,0 +1,1 @@
+"""Grafana's dashboards and Prometheus' alerts for The Wall, as code."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -92,6 +93,15 @@ def host(text: str) -> str:
     return bare
 
 
+def host_or_none(text: str) -> str:
+    """As `host`; nothing is none.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    return host(text) if text.strip() else ""
+
+
 def _is_ipv6(text: str) -> bool:
     try:
         ipaddress.IPv6Address(text)
@@ -108,6 +118,11 @@ def shown_host(host: str) -> str:
 def reachable_host(host: str) -> str:
     """Where this machine reaches what is bound to a host: every interface is also loopback."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing is bound
+
+
+def advertised_host(host: str) -> str:
+    """Where other machines reach what is bound to a host: a wildcard is nobody's address."""
+    return socket.gethostname() if reachable_host(host) != host else host
 
 
 def is_loopback(host: str) -> bool:

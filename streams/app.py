@@ -100,9 +100,10 @@ def create_app(settings: Settings) -> BatchApp:
         stream_recovery_delay=1.0,
         table_standby_replicas=0,
         web_bind=settings.web_host,
-        web_host=settings.web_host,
+        # Announced to the group, and not bound: a worker asks another there for its walls.
+        web_host=settings.advertised_host,
         web_port=settings.web_port,
-        canonical_url=f"http://{shown_host(settings.web_host)}:{settings.web_port}",
+        canonical_url=f"http://{shown_host(settings.advertised_host)}:{settings.web_port}",
         web_tables_enabled=False,
         web_router_enabled=False,
         web_stats_enabled=False,

@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     web_host: Annotated[str, AfterValidator(addresses.host)] = Field(
         default="127.0.0.1", description="Interface that the web views listen on"
     )
+    web_advertised_host: Annotated[str, AfterValidator(addresses.host_or_none)] = Field(
+        default="", description="Host under which the other workers ask this one; unless set, the "
+        "interface that it listens on, or this machine's name if it listens on every one",
+    )  # fmt: skip
     web_port: int = Field(default=6066, ge=1, le=65535, description="Port of the web views")
     page_host: Annotated[str, AfterValidator(addresses.host)] = Field(
         default="127.0.0.1", description="Interface that the page and its API bind to"
@@ -125,6 +129,11 @@ class Settings(BaseSettings):
     def group(self) -> str:
         """The consumer group: the application's id and, from version 2 on, its version."""
         return self.app_id if self.version == 1 else f"{self.app_id}-v{self.version}"
+
+    @property
+    def advertised_host(self) -> str:
+        """The host under which other workers ask this one."""
+        return self.web_advertised_host or addresses.advertised_host(self.web_host)
 
     def environment(self) -> dict[str, str]:
         """The settings as environment variables, for another process."""

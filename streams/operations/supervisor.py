@@ -182,6 +182,7 @@ def temporary_worker(settings: Settings, log_file: Path) -> Iterator[Callable[[]
         own = {
             "web_port": probe.getsockname()[1],
             "web_host": "127.0.0.1",
+            "web_advertised_host": "",
             "data_dir": data_dir,
             "writes_inputs": False,
         }

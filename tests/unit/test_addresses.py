@@ -7,6 +7,7 @@ import os
 import pytest
 
 from streams import addresses
+from streams.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,11 @@ def test_clients_of_loopback_learn_of_no_proxy_and_others_of_theirs(monkeypatch)
     with addresses.asked_directly("http://127.0.0.1:1,http://registry.example"):
         assert "no_proxy" not in os.environ
     assert os.environ["NO_PROXY"] == "x"
+
+
+def test_a_worker_that_listens_everywhere_announces_its_hosts_name_unless_told_another(monkeypatch):
+    monkeypatch.setattr(addresses.socket, "gethostname", lambda: "winterfell")
+    assert Settings(web_host="0.0.0.0").advertised_host == "winterfell"
+    assert Settings(web_host="::").advertised_host == "winterfell"
+    assert Settings(web_host="10.1.2.3").advertised_host == "10.1.2.3"
+    assert Settings(web_host="0.0.0.0", web_advertised_host="wall").advertised_host == "wall"

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from streams import metrics
 from streams.cli import app
+from streams.cli.examples import EXAMPLES
 from streams.contract.dead_letters import Reason
 from streams.contract.topics import FOREVER, Topic, Topics
 from streams.metrics.worker import WorkerMetrics
@@ -197,10 +198,9 @@ def _doc_of(reason: Reason) -> str:
 
 
 def commands() -> str:
-    """Every command, its arguments and options."""
-    group = typer.main.get_command(app)
+    """Every command, its arguments and options, and examples."""
     parts = []
-    for name, command in sorted(group.commands.items()):  # type: ignore[attr-defined]
+    for name, command in _commands(typer.main.get_command(app)):
         context = command.make_context(name, [], resilient_parsing=True, parent=None)
         rows = []
         for parameter in command.params:
@@ -210,9 +210,20 @@ def commands() -> str:
             shown, text = record or (parameter.make_metavar(context), "")
             rows.append((f"`{shown}`", text))
         usage = " ".join(["thewall", name, *command.collect_usage_pieces(context)])
+        examples = "".join(f"    thewall {example}\n" for example in EXAMPLES[name])
         section = f"\n## {name}\n\n    {usage}\n\n{(command.help or '').strip()}\n"
-        parts.append(section + ("\n" + _table(("", "meaning"), rows) if rows else ""))
+        table = "\n" + _table(("", "meaning"), rows) if rows else ""
+        parts.append(f"{section}{table}\nFor example:\n\n{examples}")
     return "# Commands\n\n" + WRITTEN.format("`streams/cli/`") + "".join(parts)
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """The commands of a group, and those of the groups in it."""
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def pages() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Literal
@@ -134,6 +135,12 @@ class Settings(BaseSettings):
     def advertised_host(self) -> str:
         """The host under which other workers ask this one."""
         return self.web_advertised_host or addresses.advertised_host(self.web_host)
+
+    @property
+    def installation(self) -> str:
+        """What tells this installation from any other, without saying where its broker is."""
+        told = f"{self.bootstrap_servers} {self.topic_prefix} {self.app_id}"
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def environment(self) -> dict[str, str]:
         """The settings as environment variables, for another process."""

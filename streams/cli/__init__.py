@@ -13,8 +13,23 @@ import sys
 
 import typer
 
-from streams.cli import read, rebuild, replay, simulate, stack, submit, topics, web, worker
+from streams.cli import (
+    compare,
+    deadletters,
+    init,
+    questions,
+    read,
+    rebuild,
+    replay,
+    simulate,
+    stack,
+    submit,
+    topics,
+    web,
+    worker,
+)
 from streams.cli.display import printable
+from streams.cli.examples import add_examples
 
 __all__ = ["app", "main"]
 
@@ -28,7 +43,6 @@ app = typer.Typer(
     name="thewall",
     help="Build an ice wall on Kafka, and account for it.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -52,8 +66,12 @@ def _options(
     pass
 
 
-for group in (stack, worker, web, submit, simulate, read, topics, replay, rebuild):
+for group in (
+    init, stack, worker, web, submit, simulate, read, questions, compare, deadletters, topics,
+    replay, rebuild,
+):  # fmt: skip
     group.register(app)
+add_examples(app)
 
 
 def main() -> None:

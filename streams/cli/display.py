@@ -6,16 +6,20 @@ import json
 import os
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
+T = TypeVar("T")
+
 # Wide enough that a table in a file or a pipe is never folded.
 WIDE = 1000
+BAR_WIDTH = 30
 
 
 @cache
@@ -34,8 +38,16 @@ def print_json(value: Any) -> None:
     print(json.dumps(value))  # noqa: T201
 
 
+class Share(NamedTuple):
+    """A cell that is drawn as a bar: a number, and that of a full bar."""
+
+    value: int
+    of: int
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table; whole numbers have thousands separators and stand at the right."""
+    from rich.bar import Bar
     from rich.table import Table
 
     console().print(title, style="italic", soft_wrap=True)
@@ -44,7 +56,14 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         numeric = all(isinstance(row[index], int | None) for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(
+            *(
+                Bar(value.of or 1, 0, value.value, width=BAR_WIDTH)
+                if isinstance(value, Share)
+                else _cell(value)
+                for value in row
+            )
+        )
     console().print(table)
 
 
@@ -63,6 +82,20 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def moment(at_ms: int | None) -> str | None:
+    """A timestamp, in milliseconds since the epoch, in the time of this machine."""
+    if at_ms is None:
+        return None
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).astimezone().isoformat(" ", "milliseconds")
+
+
+def evenly(rows: Sequence[T], most: int) -> list[T]:
+    """At most so many of the rows, with even steps between them: the first and the last are in."""
+    if len(rows) <= most:
+        return list(rows)
+    return [rows[round(at * (len(rows) - 1) / (most - 1))] for at in range(most)]
 
 
 def note(text: str) -> None:

@@ -17,7 +17,8 @@ from domain.settings import settings_for
 from domain.wall import Wall, checked_wall_id
 
 
-def _usage_of_wall(name: str | None) -> str | None:
+def usage_of_wall(name: str | None) -> str | None:
+    """The wall id of an argument or option, if it is one."""
     if name is None:
         return None
     try:
@@ -32,11 +33,11 @@ ConfigFile = Annotated[
 WallOption = Annotated[
     str,
     typer.Option(
-        "--wall", help="Wall id.", callback=_usage_of_wall, envvar="THEWALL_DEFAULT_WALL",
+        "--wall", help="Wall id.", callback=usage_of_wall, envvar="THEWALL_DEFAULT_WALL",
         show_envvar=False,
     ),
 ]  # fmt: skip
-WallName = Annotated[str, typer.Argument(metavar="NAME", help="Wall id.", callback=_usage_of_wall)]
+WallName = Annotated[str, typer.Argument(metavar="NAME", help="Wall id.", callback=usage_of_wall)]
 ProfileNumber = Annotated[
     int, typer.Argument(metavar="PROFILE", help="Profile number, from 1.", min=1)
 ]

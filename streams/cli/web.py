@@ -1,4 +1,4 @@
-"""`thewall web`."""
+"""`thewall web` and `thewall open`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from streams.addresses import reachable_host, shown_host
+from streams.cli.asking import page_address
 from streams.cli.display import note, progress
+from streams.cli.options import usage_of_wall
 from streams.cli.settings import load_settings
+from streams.client.kafka import ClientError
 from streams.operations.background import BackgroundPage, check_can_listen
 from streams.operations.supervisor import end_with_parent, supervise
 from streams.settings import Settings
@@ -53,6 +56,29 @@ def start_page_in_background(settings: Settings) -> None:
     note(f"the page is at http://{host}:{settings.page_port}")
 
 
+def open_(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="Wall id; all walls if not given.", callback=usage_of_wall
+        ),
+    ] = None,
+) -> None:
+    """Open the page in the browser, and print its address."""
+    settings = load_settings()
+    address = page_address(settings)
+    if address is None:
+        host = shown_host(reachable_host(settings.page_host))
+        raise ClientError(
+            f"no page of this installation is at {host}:{settings.page_port}: start it with "
+            "`thewall web`, or together with workers by `thewall worker`"
+        )
+    url = f"{address}/" if name is None else f"{address}/?wall={name}"
+    typer.echo(url)
+    typer.launch(url)
+
+
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
     app.command()(web)
+    app.command("open")(open_)

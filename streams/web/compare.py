@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query
@@ -22,6 +23,7 @@ router = APIRouter(prefix="/api/compare", tags=["walls"])
 
 MOST_PLANNED = 10_000_000
 """Sections that may be planned for one answer, all numbers of crews together: some 20 s."""
+CREWS = re.compile(r"([0-9]{1,7})(?:\.\.([0-9]{1,7}))?")
 MEDIA_TYPE = "application/x-ndjson"
 
 
@@ -42,7 +44,7 @@ async def compare(
     crews: Annotated[
         str | None,
         Query(
-            pattern=r"^\d{1,7}(\.\.\d{1,7})?$",
+            pattern=f"^{CREWS.pattern}$",
             description="Numbers of crews, as 7 or 1..40; the fewest that are in time if left out",
         ),
     ] = None,
@@ -52,7 +54,10 @@ async def compare(
 ) -> StreamingResponse:
     """What pools of so many crews would make of a wall: a JSON object a line, as it is computed."""
     rows = web.wall(wall)
-    numbers = _numbers(crews, by_day)
+    try:
+        numbers = numbers_of_crews(crews, by_day)
+    except ValueError as error:
+        raise Refusal(400, f"crews: {error}") from error
     sections = sum(map(len, rows.heights.values()))
     tries = len(numbers) or sections.bit_length() + 1
     if tries * sections > MOST_PLANNED:
@@ -75,15 +80,22 @@ async def compare(
     return StreamingResponse(iter([_line(found, by_day)]), media_type=MEDIA_TYPE)
 
 
-def _numbers(crews: str | None, by_day: int | None) -> range:
+def numbers_of_crews(crews: str | None, by_day: int | None) -> range:
+    """The numbers of crews that are meant, as 7 or 1..40; none for the fewest in time.
+
+    Raises:
+        ValueError: They are no such numbers, or there is neither a number nor a day.
+    """
     if crews is None:
         if by_day is None:
-            raise Refusal(400, "crews: give numbers of crews, as 1..40, or the day by which")
+            raise ValueError("give numbers of crews, as 1..40, or the day by which")
         return range(0)
-    first, _, last = crews.partition("..")
-    numbers = range(int(first), int(last or first) + 1)
+    found = CREWS.fullmatch(crews)
+    numbers = range(int(found[1]), int(found[2] or found[1]) + 1) if found else range(0)
     if not numbers or numbers[0] < 1 or numbers[-1] > MAX_CREWS:
-        raise Refusal(400, f"crews: {crews!r} is not from 1 to {MAX_CREWS:,}, the lower one first")
+        raise ValueError(
+            f"{crews[:40]!r} is not from 1 to {MAX_CREWS:,}, as 7 or 1..40, the lower one first"
+        )
     return numbers
 
 
@@ -101,7 +113,12 @@ async def _lines(
 
 
 def _line(found: CrewsOutcome, by_day: int | None) -> bytes:
-    answer = Comparison(
+    return comparison(found, by_day).model_dump_json().encode() + b"\n"
+
+
+def comparison(found: CrewsOutcome, by_day: int | None) -> Comparison:
+    """What a number of crews makes of a wall, and whether it is done by a day."""
+    return Comparison(
         crews=found.crews,
         days=found.days,
         ice=found.ice,
@@ -111,4 +128,3 @@ def _line(found: CrewsOutcome, by_day: int | None) -> bytes:
         utilisation=round(found.worked / found.crew_days, 4) if found.crew_days else 1.0,
         in_time=None if by_day is None else found.days <= by_day,
     )
-    return answer.model_dump_json().encode() + b"\n"

@@ -103,7 +103,7 @@ async def resubmit(
     if letter.topic in web.generation.followed:
         await web.following.read_to_now([letter.topic])
     if not again and (why := _superseded(web, partition, offset, letter)):
-        raise Refusal(409, f"{why}; to send it all the same, ask with again=1")
+        raise Refusal(409, f"{why}; `again` sends it all the same")
     headers = [(h.name, h.value) for h in letter.headers if h.name != RESUBMIT_OF]
     marked = (*headers, (RESUBMIT_OF, f"{partition}/{offset}".encode()))
     (sent,) = await web.producer.send([Event(letter.topic, letter.key, letter.value, marked)])

@@ -34,6 +34,7 @@ async def ready(web: Here) -> Ready:
         # Whoever starts processes on a machine with others knows its own by the process id.
         pid=os.getpid(),
         version=generation.settings.version,
+        installation=generation.settings.installation,
         age_s=round(web.following.age_s or 0.0, 3),
     )
 

@@ -701,6 +701,7 @@ class Ready(Model):
     ready: Literal[True]
     pid: int = Field(description="Process id")
     version: int = Field(description="Application version that is shown")
+    installation: str = Field(description="Equal for what works on the same topics")
     age_s: float = Field(description="How old what is shown is at most, in seconds")
 
 

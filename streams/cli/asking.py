@@ -1,0 +1,152 @@
+"""Questions to the API: asked of `thewall web` where it runs, and in this process where not.
+
+The app is the same in both cases, and so is the answer: here it reads the topics first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from streams.addresses import reachable_host, shown_host
+from streams.cli.display import note, progress
+from streams.client.kafka import ClientError
+from streams.operations.background import ready_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import httpx2
+
+    from streams.settings import Settings
+
+# A comparison of many crews is computed for less, and the topics of a million sections are read.
+LONGEST_S = 120.0
+# What is shown grows old while the broker is down.
+OLD_S = 5.0
+PAGE_SIZE = 1000
+
+Query: TypeAlias = "Mapping[str, str | int | None]"
+
+
+def page_address(settings: Settings) -> str | None:
+    """Address of the page of these settings' installation; None if none answers there."""
+    found = ready_answer(settings.page_host, settings.page_port)
+    if not found.get("ready") or found.get("installation") != settings.installation:
+        return None
+    if settings.app_version not in (0, found.get("version")):
+        return None
+    host = shown_host(reachable_host(settings.page_host))
+    return f"http://{host}:{settings.page_port}"
+
+
+class Api:
+    """The API, wherever it is answered."""
+
+    def __init__(self, request: Callable[..., httpx2.Response]) -> None:
+        """Name what sends a request, given its method, path and parameters."""
+        self._request = request
+
+    def ask(self, path: str, query: Query | None = None, method: str = "GET") -> httpx2.Response:
+        """Ask for a path below `/api/`; parameters that are None are left out.
+
+        Raises:
+            ClientError: The API refuses, or does not answer; the message says why.
+        """
+        from httpx2 import HTTPError
+
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        try:
+            found = self._request(method, f"/api/{path}", params=given)
+        except HTTPError as error:
+            raise ClientError(f"the page does not answer: {error!r}") from error
+        if not found.is_success:
+            raise ClientError(_refusal(found))
+        if float(found.headers.get("Thewall-Age", 0)) > OLD_S:
+            note(f"as of {float(found.headers['Thewall-Age']):,.0f} s ago")
+        return found
+
+    def all_of(self, path: str, of: str, most: int, query: Query) -> list[Any]:
+        """What is in a field of a page and of those after it, up to so many."""
+        found: list[Any] = []
+        after: str | None = None
+        while len(found) < most:
+            limit = min(most - len(found), PAGE_SIZE)
+            page = self.ask(path, {**query, "limit": limit, "after": after}).json()
+            found += page[of]
+            after = page["next"]
+            if after is None:
+                break
+        return found
+
+
+@contextmanager
+def api(settings: Settings) -> Iterator[Api]:
+    """The API of these settings' installation.
+
+    Raises:
+        ClientError: The topics are not there, or can't be read.
+    """
+    from httpx2 import Client
+
+    address = page_address(settings)
+    if address is None:
+        with _here(settings) as found:
+            yield found
+        return
+    token = settings.api_token
+    with Client(
+        base_url=address,
+        headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else {},
+        timeout=LONGEST_S,
+        trust_env=False,  # never through a proxy that the environment names
+    ) as client:
+        yield Api(client.request)
+
+
+@contextmanager
+def _here(settings: Settings) -> Iterator[Api]:
+    from httpx2 import ASGITransport, AsyncClient
+
+    from streams.web.app import create_app  # only here: FastAPI takes a moment to import
+
+    failures: list[BaseException] = []
+    app = create_app(settings, failures.append)
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        runner.run(stack.enter_async_context(app.router.lifespan_context(app)))
+        try:
+            with progress() as update:
+                update("reading the topics", 0, 1)
+                runner.run(_read_topics(app.state.web, failures))
+            client = AsyncClient(transport=ASGITransport(app), base_url="http://here")
+            yield Api(lambda *args, **more: runner.run(client.request(*args, **more)))
+        finally:
+            runner.run(stack.aclose())
+
+
+async def _read_topics(web: Any, failures: list[BaseException]) -> None:
+    from streams.web.following import NO_TOPICS
+    from streams.web.problems import Refusal
+
+    deadline = time.monotonic() + LONGEST_S
+    while True:
+        try:
+            _ = web.generation  # refused until it has read to the ends
+        except Refusal as refusal:
+            if failures:
+                raise ClientError(f"the topics can't be read: {failures[0]}") from failures[0]
+            if web.following.not_ready == NO_TOPICS or time.monotonic() > deadline:
+                raise ClientError(web.following.not_ready) from refusal
+            await asyncio.sleep(0.02)
+        else:
+            return
+
+
+def _refusal(found: httpx2.Response) -> str:
+    try:
+        return str(found.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"the page answers with status {found.status_code}"

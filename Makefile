@@ -24,7 +24,7 @@ LOCK := $(UV) pip compile --quiet pyproject.toml --generate-hashes --universal -
 JOBS ?= 3
 SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup
 
-.PHONY: help install demo stop check docs fix unit integration test coverage pythons browser prometheus \
+.PHONY: help install demo stop check compose-check docs fix unit integration test coverage pythons browser prometheus \
 	screenshots chaos battery bench bench-quick lock clean
 
 help: ## Show what each target does
@@ -74,6 +74,9 @@ check: install ## Lint, format, types, and which room may import which
 	$(BIN)/python -m streams.web.description > $(PAGE)/openapi.json
 	$(NPM) run --silent types >/dev/null
 	$(NPM) run --silent check
+
+compose-check: install ## Check docker-compose.yml and Dockerfile, without an engine
+	$(BIN)/pytest -q tests/unit/test_compose.py
 
 docs: install ## Write docs/reference and the dashboards anew, from the code
 	$(BIN)/python -m docs.generate
@@ -137,8 +140,9 @@ $(UV):
 	.venv/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.9
 
 lock: $(UV) ## Resolve the lock files after a change of pyproject.toml; ARGS=--upgrade: anew
-	$(LOCK) $(ARGS) --group dev -o requirements.lock
-	$(LOCK) --group build -c requirements.lock -o requirements-run.lock
+	$(LOCK) $(ARGS) --extra embedded --group dev -o requirements.lock
+	$(LOCK) --extra embedded --group build -c requirements.lock -o requirements-run.lock
+	$(LOCK) -c requirements.lock -o requirements-image.lock
 
 clean: ## Remove what install and the tests leave here
 	rm -rf .venv .report .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info \

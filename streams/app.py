@@ -156,4 +156,6 @@ def run_worker(settings: Settings) -> None:
     # A batch makes many objects, in no cycles: looking for cycles again and again finds none.
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)
-    app.Worker(loglevel=settings.log_level, quiet=False).execute_from_commandline()
+    worker = app.Worker(loglevel=settings.log_level, quiet=False)
+    app.stopping = lambda: worker.should_stop
+    worker.execute_from_commandline()

@@ -85,6 +85,8 @@ class BatchApp(faust.App):
         self._directory = directory
         self.read_until: Mapping[tuple[str, int], int] = {}
         """For a partition, the offset at which reading ends; nothing beyond it is committed."""
+        self.stopping: Callable[[], bool] = lambda: False
+        """Whether the process was told to stop."""
         self._watchdog: Watchdog | None = None
         # Topics that agents read, and how many partitions each has; None: as the app's have.
         self._sources: dict[str, int | None] = {}
@@ -138,7 +140,9 @@ class BatchApp(faust.App):
         ]
 
     def not_ready(self) -> str | None:
-        """Why the worker does not process its partitions yet; None once it does."""
+        """Why the worker does not process its partitions, or not for long; None while it does."""
+        if self.stopping():
+            return "the worker is stopping"
         if self.rebalancing or not self.tables.actives_ready:
             return "tables are being recovered" if self.in_recovery else "the group is forming"
         if not self.consumer.assignment():

@@ -87,8 +87,12 @@ def cache_directory() -> Path:
 
 def download(artifact: Artifact, directory: Path) -> Path:
     """Fetch one file into a directory from the registry of Java packages."""
-    from jgo.maven import MavenContext, PythonResolver  # only here: the cache mostly has all
-
+    try:
+        from jgo.maven import MavenContext, PythonResolver  # only here: the cache mostly has all
+    except ImportError as error:
+        raise FetchError(
+            "jgo is not installed: install the-wall[embedded], which has it"
+        ) from error
     context = MavenContext(repo_cache=directory, resolver=PythonResolver(), timeout=TIMEOUT_S)
     component = context.project(artifact.group, artifact.name).at_version(artifact.version)
     return component.artifact(artifact.classifier, artifact.packaging).resolve()

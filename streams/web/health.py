@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 
 from streams import metrics
 from streams.web.models import Health, Ready
-from streams.web.problems import documented
+from streams.web.problems import documented, unavailable
 from streams.web.state import Here
 
 router = APIRouter(tags=["operations"])
@@ -28,6 +28,8 @@ async def health() -> Health:
 @router.get("/ready/", responses=documented(503))
 async def ready(web: Here) -> Ready:
     """Whether it has read its topics to the ends as they were when it began, and may answer."""
+    if web.is_stopping:
+        raise unavailable("the process is stopping")
     generation = web.generation
     return Ready(
         ready=True,

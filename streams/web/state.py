@@ -51,6 +51,7 @@ class Web:
         hub: Who is told of what changes.
         comparing: Whether numbers of crews are being compared: one comparison at a time.
         proving: Whether rows are being compared with the domain's, likewise.
+        is_stopping: Whether the process was told to stop.
     """
 
     audit: Tail[AuditEvent]
@@ -65,7 +66,7 @@ class Web:
         self.computer = Computer()
         self.plans = Plans(self.computer.compute)
         self.pipeline = PipelineWatch(settings, lambda: self.following.generation)
-        self.comparing = self.proving = False
+        self.comparing = self.proving = self.is_stopping = False
         self._on_failure = on_failure
         self._has_tails = False
         self._waiting: dict[str, set[asyncio.Event]] = {}

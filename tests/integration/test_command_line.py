@@ -22,6 +22,12 @@ QUESTIONS = (
 )
 
 
+LINES = """\
+{"wall": "w", "profile": 4, "heights": [29]}
+{"wall": "w", "profile": 1, "heights": [31]}
+"""
+
+
 @pytest.fixture
 def web(settings, worker, tmp_path):
     with running_web(settings, tmp_path / "web.log") as web:
@@ -30,8 +36,16 @@ def web(settings, worker, tmp_path):
 
 def test_the_web_process_and_the_topics_answer_alike(web, settings, client):
     thewall(settings, "submit", "-", "--wall", "w", "--wait", stdin=EXERCISE_CONFIG)
-    thewall(settings, "produce", stdin='{"wall": "w", "profile": 1, "heights": [31]}\n')
+    thewall(settings, "produce", stdin=LINES)
     wait_until(lambda: any(client.read(client.topics.dead_letters)), 30, "a dead letter")
+
+    def way(offset: int) -> list[str]:
+        steps = web.get(f"/api/topics/submissions/0/{offset}/way").json["steps"]
+        return [step["topic"].partition(".")[2] for step in steps]
+
+    wait_until(lambda: way(0)[-1] == "overview", 30, "the line is built")
+    assert way(0)[:3] == ["submissions", "profiles", "accepted"]
+    assert way(1) == ["submissions", "dead-letters"]
     nobody = settings.model_copy(update={"page_port": free_port()})
     for question in QUESTIONS:
         assert thewall(web.settings, *question) == thewall(nobody, *question), question

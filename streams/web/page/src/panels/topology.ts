@@ -33,7 +33,8 @@ const MARGIN_PX = 64;
 /**
  * Lay stages and topics out in columns, in the order in which an event passes them: each stage is
  * one column behind the last topic that it reads, each topic one behind the last stage that writes
- * it. The way of events has no circle, so that every column is known after as many rounds.
+ * it, and one that nobody writes right before its first reader. The way of events has no circle, so
+ * that every column is known after as many rounds.
  */
 export function topologyOf(stages: readonly Schemas["Stage"][]): Topology {
   const column = new Map<string, number>();
@@ -44,6 +45,12 @@ export function topologyOf(stages: readonly Schemas["Stage"][]): Topology {
       for (const topic of reads) column.set(topic, column.get(topic) ?? 0);
       for (const topic of writes) column.set(topic, Math.max(column.get(topic) ?? 0, at + 1));
     }
+  }
+  const written = new Set(stages.flatMap(({ writes }) => writes));
+  for (const topic of new Set(stages.flatMap(({ reads }) => reads))) {
+    const readers = stages.filter(({ reads }) => reads.includes(topic));
+    const first = Math.min(...readers.map(({ stage }) => column.get(`stage ${stage}`) ?? 1));
+    if (!written.has(topic)) column.set(topic, first - 1);
   }
   const stageNames = new Set(stages.map(({ stage }) => `stage ${stage}`));
   const read = new Set(stages.flatMap(({ reads }) => reads));
@@ -61,7 +68,7 @@ export function topologyOf(stages: readonly Schemas["Stage"][]): Topology {
     );
     inOrder.forEach((name, row) => {
       const side = row % 2 ? -Math.ceil(row / 2) : row / 2;
-      const middle = ((highest - 1) / 2) * ROW_PX;
+      const middle = Math.floor(highest / 2) * ROW_PX;
       nodes.set(name, {
         kind: stageNames.has(name) ? "stage" : "topic",
         name: name.replace(/^stage /, ""),

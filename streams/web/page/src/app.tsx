@@ -14,6 +14,7 @@ import { Empty, Trouble } from "./parts/Trouble";
 import { go, place } from "./place";
 import { Plots } from "./plots/Plots";
 import { WhatIf } from "./plots/WhatIf";
+import { Clock } from "./wall/Clock";
 import { DayInWords } from "./wall/DayInWords";
 import { Transport } from "./wall/Transport";
 import { WallPicture } from "./wall/WallPicture";
@@ -48,6 +49,7 @@ function Wall() {
           <WallPicture />
           <DayInWords />
           <Transport />
+          <Clock />
           <Plots />
           <WhatIf />
         </>

@@ -11,6 +11,7 @@ export const walls = new Loadable<Schemas["WallSummary"][]>();
 export const wall = new Loadable<Schemas["WallDetail"]>();
 export const picture = new Loadable<Picture>();
 export const timeline = new Loadable<Timeline>();
+export const clock = new Loadable<Schemas["ClockSummary"]>();
 
 const DEFAULT_WALL = "default";
 
@@ -29,8 +30,16 @@ export const lastDay = computed(() =>
   Math.max(picture.value?.days ?? 0, timeline.value?.lastDay ?? 0),
 );
 
+/** The day that the wall's clock has told last, while a run is under way. */
+const clockDay = computed(() => {
+  const known = clock.value;
+  return known?.state === "RUNNING" || known?.state === "PAUSED" ? known.told : null;
+});
+
 /** The day that is shown. */
-export const shownDay = computed(() => Math.min(day.value ?? lastDay.value, lastDay.value));
+export const shownDay = computed(() =>
+  Math.min(day.value ?? clockDay.value ?? lastDay.value, lastDay.value),
+);
 
 /** How far the wall and its profiles are on the day that is shown. */
 export const progress = computed(() =>
@@ -65,6 +74,7 @@ export function loadWalls(): Promise<void> {
 export function loadWall(): void {
   const path = { wall: wallId.peek() };
   wall.load((signal) => get("/api/walls/{wall}", { path, query: { limit: 1000 } }, signal));
+  clock.load((signal) => get("/api/walls/{wall}/clock", { path }, signal));
   loadPicture();
   loadTimeline();
 }
@@ -105,6 +115,6 @@ export function follow(): void {
   });
   effect(() => {
     void wallId.value;
-    for (const known of [wall, picture, timeline]) known.clear();
+    for (const known of [wall, picture, timeline, clock]) known.clear();
   });
 }

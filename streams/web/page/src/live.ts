@@ -14,6 +14,7 @@ import {
   walls,
 } from "./data";
 import { place } from "./place";
+import { heardOfClock } from "./wall/clock";
 
 export interface Age {
   /** When it was said, by this browser's clock, in milliseconds. */
@@ -35,6 +36,7 @@ interface Told {
     withdrawn: number[];
     picture: string | null;
   };
+  clock: Schemas["ClockSummary"];
   audit: { events: Schemas["AuditEvent"][]; skipped: number };
   deadletter: { dead_letters: Schemas["DeadLetterSummary"][]; skipped: number };
   pipeline: Schemas["Pipeline"];
@@ -47,6 +49,7 @@ type Listeners = { [Kind in keyof Told]: Set<(told: Told[Kind]) => void> };
 const listeners: Listeners = {
   hello: new Set(),
   rows: new Set(),
+  clock: new Set(),
   audit: new Set(),
   deadletter: new Set(),
   pipeline: new Set(),
@@ -73,7 +76,7 @@ export function goLive(): void {
     if (hidden.value || !wallId.value) return;
     // Audit events are many: they are asked for only where they are shown.
     const audit = place.value.tab === "events" ? ",audit" : "";
-    return open(wallId.value, `rows,deadletter,pipeline${audit}`);
+    return open(wallId.value, `rows,clock,deadletter,pipeline${audit}`);
   });
   listen("hello", ({ resumed }) => {
     window.clearTimeout(waiting);
@@ -81,6 +84,7 @@ export function goLive(): void {
   });
   listen("reset", refresh);
   listen("rows", onRows);
+  listen("clock", heardOfClock);
   listen("age", ({ age_s }) => {
     age.value = { at: Date.now(), ms: age_s * 1000 };
   });

@@ -7,7 +7,7 @@ export type Tab = (typeof TABS)[number];
 
 export interface Place {
   wall: string;
-  /** The day shown when one came here; null follows the last day of the build. */
+  /** The day shown when one came here; null follows the wall's clock, else the end of the build. */
   day: number | null;
   tab: Tab;
   profile: number | null;

@@ -100,6 +100,7 @@ export function Events() {
                   <time>{event.time === null ? "" : moment(event.time)}</time>
                   <span class={`kind ${event.kind}`}>{inWords(event)}</span>
                   <span class="soft at">
+                    {event.run && `run ${event.run} · `}
                     version {event.version} · partition {event.partition} offset {event.offset}
                   </span>
                 </li>
@@ -132,6 +133,11 @@ export function inWords(event: Event): string {
       return event.day === 0
         ? `Profile ${profile} had nothing to build`
         : `Profile ${profile} is complete on day ${day}`;
+    case "DayPassed": {
+      const { sections, ice, cumulative_cost } = event;
+      const work = `${count(sections ?? 0, "section")} at work, ${amount(ice ?? 0)} yd³`;
+      return `Day ${day} passed: ${work}; ${amount(cumulative_cost ?? 0)} GD so far`;
+    }
     case "ProfileWithdrawn":
       return `Profile ${profile} was withdrawn`;
     default:

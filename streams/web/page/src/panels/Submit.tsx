@@ -2,10 +2,11 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { get, type Problem, type Schemas, TOKEN, write } from "../api/client";
+import { get, type Problem, type Schemas, write } from "../api/client";
 import { awaited, wallId, walls } from "../data";
 import { count } from "../format";
 import { Loadable } from "../load";
+import { Token } from "../parts/Token";
 import { asProblem, Trouble } from "../parts/Trouble";
 import { go } from "../place";
 import {
@@ -216,18 +217,6 @@ function Withdraw() {
       )}
       <Trouble problem={problem.value} />
     </span>
-  );
-}
-
-function Token() {
-  return (
-    <label>
-      <span class="label">Token of THEWALL_API_TOKEN, kept in this tab alone</span>
-      <input
-        type="password"
-        onInput={(event) => sessionStorage.setItem(TOKEN, event.currentTarget.value)}
-      />
-    </label>
   );
 }
 

@@ -1,7 +1,8 @@
-/** The day: play, slider and speed. The clock of a wall will have its controls here. */
+/** The day: play, or the wall's clock while it runs; slider, and speed. */
 
 import { lastDay, shownDay } from "../data";
 import { amount } from "../format";
+import { clockRuns, following, toggleFollowing } from "./clock";
 import { DURATIONS_S, durationS, pace, playing, takeOver, togglePlay } from "./play";
 
 /** From so many days on, Shift moves the slider by a hundredth of them. */
@@ -17,9 +18,21 @@ export function Transport() {
   };
   return (
     <div class="transport">
-      <button type="button" class="main play" disabled={days === 0} onClick={togglePlay}>
-        {playing.value ? "Pause" : "Play"}
-      </button>
+      {clockRuns.value ? (
+        <button
+          type="button"
+          class="play"
+          aria-pressed={following.value}
+          disabled={days === 0}
+          onClick={toggleFollowing}
+        >
+          Follow the clock
+        </button>
+      ) : (
+        <button type="button" class="main play" disabled={days === 0} onClick={togglePlay}>
+          {playing.value ? "Pause" : "Play"}
+        </button>
+      )}
       <label class="slider">
         <span class="spoken">Day of the build</span>
         <input
@@ -38,22 +51,28 @@ export function Transport() {
           <span>day {amount(days)}</span>
         </span>
       </label>
-      <label class="speed">
-        <span class="spoken">Speed</span>
-        <select
-          value={durationS.value}
-          onChange={(event) => {
-            durationS.value = Number(event.currentTarget.value);
-          }}
-        >
-          {DURATIONS_S.map((seconds) => (
-            <option key={seconds} value={seconds}>
-              all in {seconds} s ({speed(pace(days, seconds))})
-            </option>
-          ))}
-        </select>
-      </label>
+      {!clockRuns.value && <Speed days={days} />}
     </div>
+  );
+}
+
+function Speed({ days }: { days: number }) {
+  return (
+    <label class="speed">
+      <span class="spoken">Speed</span>
+      <select
+        value={durationS.value}
+        onChange={(event) => {
+          durationS.value = Number(event.currentTarget.value);
+        }}
+      >
+        {DURATIONS_S.map((seconds) => (
+          <option key={seconds} value={seconds}>
+            all in {seconds} s ({speed(pace(days, seconds))})
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

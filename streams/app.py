@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
+import platform
 import time
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import uvloop
 
-from streams import metrics
+from streams import logs, metrics
 from streams.addresses import shown_host
 from streams.agents import crews, intake, ledger, overview, planner, submissions
 from streams.batching import BatchApp, BatchProducer, CrashJournal, RocksDirectory
@@ -138,6 +141,7 @@ def run_worker(settings: Settings) -> None:
         ClientError: The settings name an application version that is not current, or somebody's
             consumer is in the workers' group.
     """
+    logs.set_up(settings.log_level, settings.log_format)
     given, settings = settings, version_to_run(settings)
     waits = False
     while (group := Group(settings, Topics.of(settings))).is_fenced():
@@ -149,13 +153,19 @@ def run_worker(settings: Settings) -> None:
         settings = version_to_run(given)
     group.check_only_workers()
     uvloop.install()
-    # Every look-up in the registry is a line there.
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    log.info(
+        "worker starts: version %s, application version %d, Python %s, settings %s",
+        version("the-wall"), settings.version, platform.python_version(),
+        json.dumps(settings.shown()),
+    )  # fmt: skip
     app = create_app(settings)
     # A batch makes many objects, in no cycles: looking for cycles again and again finds none.
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)
-    worker = app.Worker(loglevel=settings.log_level, quiet=False)
+    worker = app.Worker(
+        loglevel=settings.log_level,
+        logging_config=logs.config(settings.log_level, settings.log_format),
+    )
     app.stopping = lambda: worker.should_stop
     worker.execute_from_commandline()

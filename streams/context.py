@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -11,6 +12,7 @@ from streams.batching.fetched import UnreadableRecord
 from streams.contract.codecs import BadRecord
 from streams.contract.dead_letters import Reason, dead_letter_of
 from streams.contract.topics import OFFSETS_PER_VERSION
+from streams.logs import Sparing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from streams.batching import Record, RecordBatch, Rows
     from streams.contract.codecs import Codec, Codecs
     from streams.contract.topics import Topic, Topics
+
+told = Sparing(logging.getLogger(__name__))
 
 R = TypeVar("R")
 S = TypeVar("S")
@@ -146,5 +150,9 @@ class StageContext:
         if isinstance(record, UnreadableRecord):
             kind = Reason.UNREADABLE
         metrics.DEAD_LETTERS.labels(batch.topic, kind).inc()
+        told(
+            logging.WARNING, "%s/%d@%d is a dead letter (%s): %.300a",
+            batch.topic, batch.partition, record.offset, kind, reason,
+        )  # fmt: skip
         letter = dead_letter_of(batch, record, reason)
         return Message(self.topics.dead_letters.name, letter.key, self.codecs.encode(letter))

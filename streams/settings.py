@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_data_path
 from pydantic import AfterValidator, Field, SecretStr
@@ -118,7 +118,11 @@ class Settings(BaseSettings):
         "ends",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="Lowest level that is logged"
+        default="INFO", description="Lowest level that is logged; with DEBUG, Faust's and the "
+        "clients' own lines, too",
+    )  # fmt: skip
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="What a line of the log is"
     )
 
     @property
@@ -141,6 +145,12 @@ class Settings(BaseSettings):
         """What tells this installation from any other, without saying where its broker is."""
         told = f"{self.bootstrap_servers} {self.topic_prefix} {self.app_id}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    def shown(self) -> dict[str, Any]:
+        """What is set to something else than the default, without secrets, for a log."""
+        fields = type(self).model_fields
+        secrets = {n for n in fields if isinstance(getattr(self, n), SecretStr)}
+        return self.model_dump(mode="json", exclude_defaults=True, exclude=secrets)
 
     def environment(self) -> dict[str, str]:
         """The settings as environment variables, for another process."""

@@ -12,6 +12,7 @@ due are told by the plan in force there, see `streams.clock.telling`.
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from dataclasses import asdict, replace
 from functools import partial
@@ -39,6 +40,7 @@ from streams.contract.records import (
     SettingsAccepted,
     TimePassed,
 )
+from streams.logs import Sparing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from domain.plan import Plan
     from streams.batching import BatchApp, BatchStream, BatchTable, Record, RecordBatch, Rows
     from streams.context import StageContext, State
+
+told = Sparing(logging.getLogger(__name__))
 
 # A batch is cut at about this many sections, so that crews begin while the planner goes on. Records
 # of one wall stay together for longer: in a pool, each batch plans all later profiles again.
@@ -109,6 +113,11 @@ def plan(batch: RecordBatch, rows: Rows, clocks: Rows, context: StageContext) ->
     for wall, profiles in changed.items():
         try:
             messages.extend(_plans(wall, set(profiles), submitted_ms, state, context))
+            if profiles:
+                told(
+                    logging.INFO, "wall %s: %d events change its plan, the last at offset %d",
+                    wall, len(profiles), max(record.offset for record in profiles.values()),
+                )  # fmt: skip
         except InvalidWall as error:
             reason = f"{error}; wall {wall} keeps its plan until workers know it: submit it then"
             letters = (

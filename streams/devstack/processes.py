@@ -99,7 +99,8 @@ class Daemon:
         """
         if self.log_file.exists():
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
-        with self.log_file.open("wb") as log:
+        # Appended to: whoever rotates it truncates it.
+        with self.log_file.open("ab") as log:
             # It begins when it is known. If we are killed before that, or the disk is full, it
             # reads no word and ends: nothing runs that nobody knows of.
             started = subprocess.Popen(

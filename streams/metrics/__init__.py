@@ -236,6 +236,7 @@ class BatchMetrics(Observer):
         """Make the series of the stages and tables that there will be."""
         self._stages = {name: _Stage(name) for name in stages}
         self._tables = {name: RECOVERED_ROWS.labels(name) for name in tables}
+        self.recovered_messages = 0
 
     def computed(self, batch: RecordBatch, stage: str, seconds: float) -> None:
         """Note a batch that a stage has computed, and how long that took, in seconds."""
@@ -254,6 +255,7 @@ class BatchMetrics(Observer):
     def recovered(self, table: str, messages: int) -> None:
         """Note messages of a table's changelog that were applied to it in recovery."""
         self._tables[table].inc(messages)
+        self.recovered_messages += messages
 
     def committed(self, seconds: float, agreed: bool) -> None:
         """Note a commit."""

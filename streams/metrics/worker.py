@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from streams.batching import BatchApp, Lag
 
 
+log = logging.getLogger(__name__)
+
+
 class WorkerMetrics(BatchMetrics, Collector):
     """The observer of a worker's app; what it has not counted it looks up when it is scraped."""
 
@@ -43,8 +47,17 @@ class WorkerMetrics(BatchMetrics, Collector):
         self._app = app
         metrics.expect_requests(routes)
         metrics.READY.set_function(lambda: app.not_ready() is None)
-        cast("Any", app.sensors).add(_Sensor())
+        cast("Any", app.sensors).add(_Sensor(self))
         WORKER.register(self)
+
+    def log_ready(self, seconds: float) -> None:
+        """Say that recovery is over, after so long."""
+        if self._app is not None:
+            log.info(
+                "ready: %d partitions, %d changelog messages recovered in %.1f s",
+                len(self._app.assigned_sources()), self.recovered_messages, seconds,
+            )  # fmt: skip
+        self.recovered_messages = 0
 
     def lagging(self, lag: Mapping[tuple[str, int], Lag]) -> None:
         """Note the lag: what was assigned before and is not now has none here."""
@@ -97,6 +110,10 @@ class WorkerMetrics(BatchMetrics, Collector):
 class _Sensor(faust.Sensor):
     """What Faust tells: rebalances and requests. Also watches the event loop."""
 
+    def __init__(self, worker: WorkerMetrics) -> None:
+        super().__init__()
+        self._worker = worker
+
     @Service.task
     async def _watch_event_loop(self) -> None:
         await metrics.watch_event_loop()
@@ -116,7 +133,9 @@ class _Sensor(faust.Sensor):
         """Note how long recovery took after it."""
         del app
         if "assigned" in state:
-            metrics.RECOVERY_SECONDS.observe(time.monotonic() - state["assigned"])
+            seconds = time.monotonic() - state["assigned"]
+            metrics.RECOVERY_SECONDS.observe(seconds)
+            self._worker.log_ready(seconds)
 
     def on_web_request_start(
         self,

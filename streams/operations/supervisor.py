@@ -17,6 +17,7 @@ from threading import Thread
 from typing import IO, TYPE_CHECKING
 
 from streams.client.kafka import ClientError
+from streams.logs import rotate_output, set_up
 from streams.operations.cores import usable_cores
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def supervise(settings: Settings, workers: int, *, page: bool, restart: bool) ->
         restart: Start a process that ends again. Without it, the first that ends by itself ends
             all, and its exit status is the result: 128 + n if it was signal n.
     """
+    set_up(settings.log_level, settings.log_format)
     stopping = False
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -99,6 +101,7 @@ def supervise(settings: Settings, workers: int, *, page: bool, restart: bool) ->
                 ended = child.process.returncode
                 status = ended if ended >= 0 else 128 - ended
                 stopping = True
+        rotate_output()
         time.sleep(0.2)
     stop_workers([child.process for child in children])
     return status

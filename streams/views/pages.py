@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import logging
 import os
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,7 @@ from streams.batching import Messages
 from streams.batching.producer import LostMessage
 from streams.contract.records import ProfileSubmitted, ProfileTotals
 from streams.contract.topics import partition_of
+from streams.logs import Sparing
 from streams.views.answers import NotThere, StoredTotals, WallAnswers
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from streams.batching import BatchApp, BatchTable
     from streams.context import StageContext
     from streams.settings import Settings
+
+told = Sparing(logging.getLogger(__name__))
 
 LARGEST_DAY = 10**9
 # Set on a question that a worker passed on: the one that gets it answers or says that it can't.
@@ -141,6 +145,7 @@ def register(
             key = f"{wall}/{profile}"
             submitted = ProfileSubmitted(wall, profile, list(heights))
             message = context.message(context.topics.profiles, key, submitted)
+            told(logging.INFO, "%s submitted by %s over HTTP", key, cast("Any", request).remote)
             try:
                 await app.output.send(Messages(message))
             except LostMessage as error:

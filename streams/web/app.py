@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import signal
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from streams import metrics
+from streams import logs, metrics
 from streams.web import (
     clocks,
     compare,
@@ -167,15 +168,6 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _set_up_logging(settings: Settings) -> None:
-    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(level=settings.log_level, format=form)
-    # Of its start and its end the server says more than one line, and of each look-up in the
-    # registry the client says one.
-    for name in ("uvicorn", "httpx"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-
-
 def run_web(settings: Settings) -> int:
     """Serve the page and the API until told to stop; the process's exit status."""
     failed = False
@@ -186,7 +178,7 @@ def run_web(settings: Settings) -> int:
         failed = True
         server.should_exit = True
 
-    _set_up_logging(settings)
+    logs.set_up(settings.log_level, settings.log_format)
     app = create_app(settings, on_failure)
     config = uvicorn.Config(
         guarded(app, settings),
@@ -210,6 +202,9 @@ def run_web(settings: Settings) -> int:
     # The server raises again, at its end, the signal that ended it: with these, that is exit 0.
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    log.info("the page is at %s, port %d", settings.page_host, settings.page_port)
+    log.info(
+        "the page starts at %s, port %d: version %s, settings %s",
+        settings.page_host, settings.page_port, version("the-wall"), json.dumps(settings.shown()),
+    )  # fmt: skip
     server.run()
     return BROKEN if failed else 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
 from starlette.routing import Mount, Route
 
 from streams import metrics
+from streams.logs import Sparing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+told = Sparing(logging.getLogger(__name__))
+SAFE = ("GET", "HEAD", "OPTIONS")
 # What no route has taken, or the guard has refused: somebody's paths must not become labels.
 NO_ROUTE = "none"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -45,6 +49,9 @@ class Measuring:
                 method = scope["method"] if scope["method"] in METHODS else NO_ROUTE
                 seconds = time.monotonic() - began
                 metrics.count_request(method, _route_of(scope), message["status"], seconds)
+                if method not in SAFE and message["status"] < 400:
+                    client = (scope.get("client") or ("nobody",))[0]
+                    told(logging.INFO, "%s %r by %s", method, scope["path"], client)
             await send(message)
 
         await self._app(scope, receive, send_and_note)

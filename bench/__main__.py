@@ -61,7 +61,13 @@ def throughput(
         for engine, _, parallel in (named.partition(":") for named in engines):
             run = measure(addresses, ENGINES[engine], int(parallel or 1), warm, timed, directory)
             rates[run.spec] = round(run.rate)
-            say(f"{run.spec}: {run.rate:,.0f} sections/s")
+            engine_us, broker_us = (
+                seconds / run.sections * 1e6 for seconds in (run.cpu.engine, run.cpu.broker)
+            )
+            say(
+                f"{run.spec}: {run.rate:,.0f} sections/s; CPU for a section: {engine_us:.2f} µs, "
+                f"of the broker {broker_us:.2f} µs"
+            )
     print(json.dumps(rates))
 
 

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bench.cpu import CpuSeconds, cpu_seconds
 from bench.environments import PEERS, java_command, python_with
 from bench.wire import ROOT
 from streams.devstack.stack import free_port as free_port
@@ -114,6 +115,10 @@ class Running:
             if process.poll() is not None:
                 end = log.read_text(errors="replace")[-3000:]
                 raise RuntimeError(f"{self.engine.name} ended with {process.returncode}:\n{end}")
+
+    def cpu_seconds(self, broker: str) -> CpuSeconds:
+        """What it and the broker at an address have used so far."""
+        return cpu_seconds([process.pid for process, _ in self.started], broker)
 
     def log(self) -> str:
         """What the first process has said so far."""

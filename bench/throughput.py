@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.cluster import Rows
+    from bench.cpu import CpuSeconds
     from bench.engines import Engine, Running
     from bench.workload import Workload
     from streams.devstack import StackAddresses
@@ -39,6 +40,7 @@ class Timed:
         sections: Sections of the timed part, finished ones included.
         seconds: From the first profile on its topic to the last expected row on its own.
         done_again: Audit events beyond one a section: work that was delivered again.
+        cpu: CPU seconds of the timed part.
     """
 
     engine: str
@@ -47,6 +49,7 @@ class Timed:
     sections: int
     seconds: float
     done_again: int
+    cpu: CpuSeconds
 
     @property
     def spec(self) -> str:
@@ -57,6 +60,11 @@ class Timed:
     def rate(self) -> float:
         """Sections a second."""
         return self.sections / self.seconds
+
+    @property
+    def cpu_us_per_section(self) -> float:
+        """Microseconds of CPU time a section, of the engine and the broker together."""
+        return (self.cpu.engine + self.cpu.broker) / self.sections * 1e6
 
 
 def new_prefix(name: str) -> str:
@@ -97,12 +105,14 @@ def measure(
         _check(cluster, warm, running)
         time.sleep(SETTLE_S)
         before = cluster.ends(cluster.topics.profiles.name)
+        used = running.cpu_seconds(stack.bootstrap_servers)
         cluster.put_profiles(timed.each())
         follower.wait_for(warm.walls + timed.walls, running.alive, _deadline_s(timed))
+        cpu = running.cpu_seconds(stack.bootstrap_servers) - used
         rows, audited = _check(cluster, timed, running)
         seconds = (rows.last_ms - cluster.first_profile_ms(before)) / 1000
         again = audited - timed.expected.unfinished
-        return Timed(engine.name, parallel, partitions, timed.sections, seconds, again)
+        return Timed(engine.name, parallel, partitions, timed.sections, seconds, again, cpu)
     finally:
         follower.close()
         running.stop()

@@ -72,7 +72,7 @@ def create_app(settings: Settings) -> BatchApp:
             settings.bootstrap_servers,
             # Shorter than the session: a worker that was stopped, and has lost its partitions
             # meanwhile, must not wake up and send what it held.
-            {"message.timeout.ms": int(settings.session_timeout_s * 900)},
+            timeout_s=settings.session_timeout_s * 0.9,
             max_suspension_s=settings.session_timeout_s * 0.8,
         ),
         prepare=fetch_schemas,

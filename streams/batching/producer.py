@@ -1,41 +1,41 @@
-"""Sending: group commit on librdkafka, awaiting the acknowledgement of every message.
+"""Sending: group commit on aiokafka's idempotent producer, awaiting every acknowledgement.
 
-Stages hand over messages at any time. One round at a time sends everything that has come in
-meanwhile, and waits until the broker has acknowledged it. Under light load a round is one message
-and takes one round trip; under heavy load rounds grow by themselves, without a batching timer.
+Stages hand over messages at any time. A round sends everything that has come in meanwhile, while
+the round before it is still being acknowledged. Under light load a round is one message and takes
+one round trip; under heavy load rounds grow by themselves, without a batching timer.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import deque
+from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaError, Producer
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from mode import Service
 
 from streams.batching.crash import crash
 from streams.batching.lease import seconds_since_boot
 from streams.batching.records import Column, Message, Messages
+from streams.batching.windows import windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-log = logging.getLogger(__name__)
+    from streams.batching.windows import PackedBatch
 
 __all__ = ["BatchProducer", "LostMessage", "Message"]
 
-FLUSH_TIMEOUT_S = 60.0
-# librdkafka sends one request per partition, and an idempotent producer has at most five in flight:
-# a round of small messages to many partitions would queue for them.
-PRODUCERS = 3
+WINDOWS_IN_FLIGHT = 2
+STOP_TIMEOUT_S = 5.0
 PULSE_S = 0.1
-# Bytes in flight at a time: keys and values, uncompressed. The window adapts to how soon they are
-# acknowledged, so that a throttled broker slows a worker down but does not end it: a message times
-# out when it was in flight for too long, not when it waited for its turn here.
+# Bytes of a window: keys and values, uncompressed. It adapts to how soon they are acknowledged, so
+# that a throttled broker slows a worker down but does not end it: a window times out when it was
+# in flight for too long, not while it waited for its turn.
 FIRST_WINDOW, LEAST_WINDOW, LARGEST_WINDOW = 512 * 1024, 32 * 1024, 4 * 1024 * 1024
 # If acknowledgements arrive sooner than this, the window grows; later than that, it shrinks.
 SOON_S, LATE_S = 0.5, 2.0
@@ -66,47 +66,30 @@ class BatchProducer(Service):
     """Sends messages in rounds, in the order in which they were handed over."""
 
     def __init__(
-        self,
-        bootstrap_servers: str,
-        config: Mapping[str, Any] | None = None,
-        max_suspension_s: float = 24.0,
+        self, bootstrap_servers: str, timeout_s: float = 30.0, max_suspension_s: float = 24.0
     ) -> None:
         """Prepare to send; nothing is connected before the service starts.
 
         Args:
             bootstrap_servers: Kafka brokers as host:port,…
-            config: librdkafka settings that override or extend the defaults.
+            timeout_s: A message that is not acknowledged for so long is lost, in seconds.
             max_suspension_s: A process that was suspended for longer, in seconds, ends when it
                 wakes up, without sending anything: others own its partitions by then. Has to be
                 below the session timeout of the consumer group.
         """
         super().__init__()
-        self._config: dict[str, Any] = {
-            "bootstrap.servers": bootstrap_servers,
-            # Ordered and without duplicates, as long as a topic's producer lives.
-            "enable.idempotence": True,
-            # Java's partitioner: with librdkafka's default, one key would be on two partitions.
-            "partitioner": "murmur2_random",
-            "compression.type": "lz4",
-            "linger.ms": 2,
-            "batch.num.messages": 100_000,
-            "batch.size": 512 * 1024,
-            "message.max.bytes": 8 * 1024 * 1024,
-            "queue.buffering.max.messages": 2_000_000,
-            "queue.buffering.max.kbytes": 1024 * 1024,
-            "message.timeout.ms": 30_000,
-            # All is acknowledged once the queue is empty; only failures call back.
-            "delivery.report.only.error": True,
-            **(config or {}),
-        }
+        self._bootstrap_servers = bootstrap_servers
+        self._timeout_s = timeout_s
+        self._client: AIOKafkaProducer | None = None
+        self._partitions: dict[str, int] = {}
         self._waiting: deque[_Delivery] = deque()
         self._wake = asyncio.Event()
-        self._failure: KafkaError | None = None
-        self._producers: list[Producer] = []
-        self._producer_of: dict[str, Producer] = {}
-        # Of the deliveries in the current round.
-        self._fences: list[Callable[[], None]] = []
-        self._progress: list[Callable[[], None]] = []
+        # What was sent: deliveries, and when the broker has acknowledged their phase.
+        self._rounds: asyncio.Queue[tuple[list[_Delivery], Awaitable[Any]]] = asyncio.Queue()
+        self._sending: list[_Delivery] = []
+        self._windows_left = asyncio.Semaphore(WINDOWS_IN_FLIGHT)
+        self._last_window: asyncio.Task[None] | None = None
+        self._lost: LostMessage | None = None
         self._window = FIRST_WINDOW
         self._max_suspension_s = max_suspension_s
         self._awake_at = seconds_since_boot()
@@ -118,9 +101,24 @@ class BatchProducer(Service):
 
     async def on_start(self) -> None:
         """Connect."""
-        self._producers = [Producer(self._config, logger=log) for _ in range(PRODUCERS)]
+        self._client = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap_servers,
+            # Ordered and without duplicates, as long as this producer lives.
+            enable_idempotence=True,
+            request_timeout_ms=int(self._timeout_s * 1000),
+        )
+        try:
+            await self._client.start()
+        except KafkaError as error:
+            crash("Kafka does not answer", error)
         self._awake_at = seconds_since_boot()
         Thread(target=self._watch_suspension, name="pulse", daemon=True).start()
+
+    async def on_stop(self) -> None:
+        """Disconnect, without waiting for a broker that does not answer."""
+        if self._client is not None:
+            with suppress(TimeoutError, KafkaError):
+                await asyncio.wait_for(self._client.stop(), STOP_TIMEOUT_S)
 
     def _watch_suspension(self) -> None:
         while not self.should_stop:
@@ -132,8 +130,8 @@ class BatchProducer(Service):
         """End the process if another worker may own the partitions that it is sending for."""
         self.check_not_suspended()
         try:
-            for fence in self._fences:
-                fence()
+            for delivery in list(self._sending):
+                delivery.may_send()
         except Exception as error:  # noqa: BLE001 - ends the worker
             crash("what is in flight may not be sent any more", error)
 
@@ -171,96 +169,120 @@ class BatchProducer(Service):
         await delivery.done
 
     @Service.task
-    async def _rounds(self) -> None:
+    async def _send_rounds(self) -> None:
         while not self.should_stop:
             if not self._waiting:
                 self._wake.clear()
                 await self.wait_first(self._wake.wait())
                 continue
             in_round = list(self._waiting)
-            self._fences = [delivery.may_send for delivery in in_round]
-            self._progress = [delivery.on_progress for delivery in in_round]
+            self._waiting.clear()
+            self._sending += in_round
             columns = [column for d in in_round for column in d.phases.popleft().columns]
             try:
-                if columns:
-                    await asyncio.to_thread(self._send_round, columns)
+                acknowledged = await self._send_round(columns)
             except Exception as error:  # noqa: BLE001 - those who wait end the worker
-                self._fences = []
-                for delivery in self._waiting:
-                    if not delivery.done.done():
-                        delivery.done.set_exception(error)
-                self._waiting.clear()
+                self._fail(error)
                 continue
-            self._fences = []
-            finished = [d for d in in_round if not d.phases]
-            for delivery in finished:
-                self._waiting.remove(delivery)
-                if not delivery.done.done():
+            self._rounds.put_nowait((in_round, acknowledged))
+
+    @Service.task
+    async def _finish_rounds(self) -> None:
+        # In order: no phase may overtake the same phase of an earlier delivery.
+        while not self.should_stop:
+            sent = await self.wait(self._rounds.get())
+            if sent.stopped:
+                return
+            in_round, acknowledged = sent.result
+            try:
+                await acknowledged
+            except Exception as error:  # noqa: BLE001 - those who wait end the worker
+                self._fail(error)
+                continue
+            self._sending = [d for d in self._sending if d not in in_round]
+            for delivery in in_round:
+                if delivery.phases:
+                    self._waiting.append(delivery)
+                    self._wake.set()
+                elif not delivery.done.done():
                     delivery.done.set_result(None)
 
-    def _send_round(self, columns: list[Column]) -> None:
-        if not self._producers:
-            raise LostMessage("the output has not started")
-        failed = self._on_failure
-        in_flight = 0
-        self.check_may_send()
-        for topic, keys, values, partition in columns:
-            producer = self._producer_for(topic)
-            produce = producer.produce
-            for key, value in zip(keys, values, strict=True):
-                try:
-                    produce(topic, value, key, partition, failed)
-                except BufferError:
-                    self._produce_when_there_is_room(producer, topic, value, key, partition)
-                except Exception as error:
-                    raise _not_sent(topic, error) from error
-                in_flight += len(value or b"") + len(key or b"")
-                if in_flight > self._window:
-                    self._await_acknowledgements()
-                    in_flight = 0
-                    self.check_may_send()
-        self._await_acknowledgements()
+    def _fail(self, error: Exception) -> None:
+        for delivery in (*self._sending, *self._waiting):
+            if not delivery.done.done():
+                delivery.done.set_exception(error)
+        self._sending.clear()
+        self._waiting.clear()
 
-    def _await_acknowledgements(self) -> None:
-        begun = time.monotonic()
-        left = sum(producer.flush(FLUSH_TIMEOUT_S) for producer in self._producers)
-        if self._failure is not None:
-            raise LostMessage(f"the broker did not take a message: {self._failure.str()}")
-        if left:
-            raise LostMessage(f"{left} messages were not acknowledged in {FLUSH_TIMEOUT_S:.0f} s")
-        took = time.monotonic() - begun
-        if took < SOON_S:
-            self._window = min(2 * self._window, LARGEST_WINDOW)
-        elif took > LATE_S:
-            self._window = max(self._window // 2, LEAST_WINDOW)
-        for progressed in self._progress:
-            progressed()
+    async def _send_round(self, columns: Sequence[Column]) -> Awaitable[Any]:
+        """Hand messages over to be sent; returns what is done once they are acknowledged.
 
-    def _producer_for(self, topic: str) -> Producer:
-        """The producer of a topic, always the same, so that its messages stay in order."""
-        if topic not in self._producer_of:
-            number = len(self._producer_of) % len(self._producers)
-            self._producer_of[topic] = self._producers[number]
-        return self._producer_of[topic]
-
-    def _produce_when_there_is_room(
-        self, producer: Producer, topic: str, value: bytes | None, key: bytes | None, partition: int
-    ) -> None:
-        while True:
-            producer.poll(0.1)
+        Raises:
+            LostMessage: A topic is not there.
+        """
+        for topic in {column.topic for column in columns} - self._partitions.keys():
+            self._partitions[topic] = await self._partitions_of(topic)
+        acknowledged = []
+        for window in windows(columns, self._partitions.__getitem__, lambda: self._window):
+            await self._windows_left.acquire()
+            if self._lost is not None:
+                raise self._lost  # nothing is sent after it
             self.check_may_send()
-            try:
-                producer.produce(topic, value, key, partition, self._on_failure)
-            except BufferError:
-                continue
-            except Exception as error:
-                raise _not_sent(topic, error) from error
-            return
+            handed_over = [await self._hand_over(*item) for item in window.batches.items()]
+            before = self._last_window
+            self._last_window = asyncio.create_task(self._acknowledge(handed_over, before))
+            acknowledged.append(self._last_window)
+        return asyncio.gather(*acknowledged)
 
-    def _on_failure(self, error: KafkaError | None, _message: object) -> None:
-        if error is not None:
-            self._failure = error
+    async def _partitions_of(self, topic: str) -> int:
+        if self._client is None:
+            raise LostMessage("the output has not started")
+        try:
+            return len(await self._client.partitions_for(topic))
+        except KafkaError as error:
+            raise LostMessage(f"a message to {topic} could not be sent: {error}") from error
 
+    async def _hand_over(self, to: tuple[str, int], batch: PackedBatch) -> Awaitable[Any]:
+        topic, partition = to
+        if self._client is None:
+            raise LostMessage("the output has not started")
+        try:
+            future: Awaitable[Any] = await self._client.send_batch(
+                batch, topic, partition=partition
+            )
+        except (KafkaError, AssertionError) as error:  # asserts that there is such a partition
+            raise LostMessage(f"a message to {topic} could not be sent: {error}") from error
+        return future
 
-def _not_sent(topic: str, error: Exception) -> LostMessage:
-    return LostMessage(f"a message to {topic} could not be sent: {error}")
+    async def _acknowledge(
+        self, handed_over: Iterable[Awaitable[Any]], before: asyncio.Task[None] | None
+    ) -> None:
+        """Wait until a window is acknowledged, after the one before it."""
+        try:
+            if before is not None:
+                await before
+            begun = time.monotonic()
+            await self._all_acknowledged(handed_over)
+            self._adapt(time.monotonic() - begun)
+        except LostMessage as error:
+            self._lost = error
+            raise
+        finally:
+            self._windows_left.release()
+        for delivery in self._sending:
+            delivery.on_progress()
+
+    async def _all_acknowledged(self, handed_over: Iterable[Awaitable[Any]]) -> None:
+        futures = [asyncio.ensure_future(sent) for sent in handed_over]
+        done, late = await asyncio.wait(futures, timeout=self._timeout_s)
+        for sent in done:
+            if (error := sent.exception()) is not None:
+                raise LostMessage(f"the broker did not take a message: {error!r}") from error
+        if late:
+            raise LostMessage(f"messages were not acknowledged in {self._timeout_s:.0f} s")
+
+    def _adapt(self, took_s: float) -> None:
+        if took_s < SOON_S:
+            self._window = min(2 * self._window, LARGEST_WINDOW)
+        elif took_s > LATE_S:
+            self._window = max(self._window // 2, LEAST_WINDOW)

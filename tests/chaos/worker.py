@@ -27,7 +27,7 @@ def arm(point: str, at_round: int) -> None:
     send_round = BatchProducer._send_round
     commit = BatchConsumer._commit_offsets
 
-    def counted(self, columns):
+    async def counted(self, columns):
         nonlocal rounds
         rounds += 1
         if rounds == at_round and point == "half-sent":
@@ -37,11 +37,13 @@ def arm(point: str, at_round: int) -> None:
                 for topic, keys, values, partition in columns
                 for key, value in zip(keys, values, strict=True)
             ]
-            send_round(self, Messages(*messages[: len(messages) // 2]).columns)
+            await (await send_round(self, Messages(*messages[: len(messages) // 2]).columns))
             die_now()
-        send_round(self, columns)
+        acknowledged = await send_round(self, columns)
         if rounds == at_round and point == "sent":
+            await acknowledged
             die_now()
+        return acknowledged
 
     async def before_commit(self, *args, **kwargs):
         if rounds >= at_round and point == "before-commit":

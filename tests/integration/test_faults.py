@@ -187,7 +187,7 @@ def test_without_restart_the_first_worker_that_ends_ends_the_command(settings):
 
 
 async def test_a_message_that_the_broker_refuses_is_an_error_and_not_a_log_line(stack):
-    output = BatchProducer(stack.addresses().bootstrap_servers, {"message.timeout.ms": 2000})
+    output = BatchProducer(stack.addresses().bootstrap_servers, timeout_s=2)
     async with output:
         with pytest.raises(LostMessage):
             await output.send(Messages(Message("no-such-topic", b"k", b"v")))

@@ -8,14 +8,15 @@ from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
+from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.batching import BatchProducer, Message, Messages, Outcome, delivery
 from streams.batching.delivery import Batch, BatchStream
 from streams.batching.observer import Observer
-from streams.batching.producer import LostMessage
 from streams.batching.rocks import ChangelogInfo, RocksDirectory, RocksRowStore
 from streams.batching.store import RowStore
 from streams.batching.table import Rows
+from tests.harness.sent import Sent
 
 MESSAGE = SimpleNamespace(topic="in", partition=0, generation_id=1, tp=("in", 0))
 OUTCOME = Outcome(
@@ -33,10 +34,9 @@ def store(tmp_path):
     directory.release()
 
 
-async def deliver(store, send_round, monkeypatch, happened):
+async def deliver(store, answer, monkeypatch, happened):
     """Deliver a batch that has written a row."""
-    monkeypatch.setattr(BatchProducer, "_send_round", lambda _, messages: send_round(messages))
-    monkeypatch.setattr("streams.batching.producer.Producer", lambda *_, **__: None)
+    Sent(monkeypatch).answer = answer
     monkeypatch.setattr(delivery, "crash", lambda *_: happened.append("died"))
     async with BatchProducer("none") as output:
         app = SimpleNamespace(
@@ -61,13 +61,13 @@ async def deliver(store, send_round, monkeypatch, happened):
 async def test_rows_are_on_disk_after_outputs_and_changelog_are_acknowledged(store, monkeypatch):
     happened = []
 
-    def send_round(messages):
-        happened.extend(m.topic for m in messages)
+    async def answer(records):
+        happened.extend(topic for topic, *_ in records)
         store.partition(0).save(store.partition(0).mark())  # an offset is committed meanwhile
         on_disk = store.partition(0)._database.get(b"w/1")
         happened.append("on disk" if on_disk else "not on disk")
 
-    await deliver(store, send_round, monkeypatch, happened)
+    await deliver(store, answer, monkeypatch, happened)
     assert happened == [
         "out", "not on disk", "announcements", "not on disk", "changelog", "not on disk",
         "acknowledged",
@@ -76,11 +76,7 @@ async def test_rows_are_on_disk_after_outputs_and_changelog_are_acknowledged(sto
 
 
 async def test_rows_of_two_tables_reach_one_changelog_after_the_other(monkeypatch):
-    rounds = []
-    monkeypatch.setattr(
-        BatchProducer, "_send_round", lambda _, columns: rounds.append([c.topic for c in columns])
-    )
-    monkeypatch.setattr("streams.batching.producer.Producer", lambda *_, **__: None)
+    sent = Sent(monkeypatch)
     async with BatchProducer("none") as output:
         app = SimpleNamespace(
             lease=Mock(),
@@ -97,18 +93,18 @@ async def test_rows_of_two_tables_reach_one_changelog_after_the_other(monkeypatc
         await batch.deliver(Outcome(), clocks, plans)
         for task, _ in list(batches._in_flight):
             await task
-    assert rounds == [["clocks"], ["plans"]]
+    assert sent.topics == ["clocks", "plans"]
 
 
 @pytest.mark.parametrize("lost", ["out", "announcements", "changelog"])
 async def test_a_row_whose_messages_are_lost_is_never_on_disk(store, monkeypatch, lost):
     happened = []
 
-    def send_round(messages):
-        if any(m.topic == lost for m in messages):
-            raise LostMessage(lost)
+    async def answer(records):
+        if records[0][0] == lost:
+            raise MessageSizeTooLargeError
 
-    await deliver(store, send_round, monkeypatch, happened)
+    await deliver(store, answer, monkeypatch, happened)
     assert happened == ["died"]
     assert store.partition(0)._database.get(b"w/1") is None
 

@@ -1,0 +1,78 @@
+"""Windows: every message once, in order by partition, and where Java's partitioner has it."""
+
+from __future__ import annotations
+
+from aiokafka.partitioner import murmur2
+from aiokafka.record.memory_records import MemoryRecords
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.batching.partitioner import partitions_of
+from streams.batching.records import Column
+from streams.batching.windows import windows
+
+KEYS = st.lists(st.binary(max_size=40), max_size=60)
+
+
+def java_partition(key: bytes, count: int) -> int:
+    return (murmur2(key) & 0x7FFFFFFF) % count
+
+
+@given(KEYS, st.integers(1, 50))
+def test_a_key_is_on_the_partition_where_javas_partitioner_puts_it(keys, count):
+    assert partitions_of(keys, count) == [java_partition(key, count) for key in keys]
+
+
+def test_a_record_without_a_key_may_be_anywhere_and_others_stay():
+    keys = [b"k%d" % n for n in range(40)]
+    found = partitions_of([*keys, None], 3)
+    assert found[:-1] == [java_partition(key, 3) for key in keys]
+    assert found[-1] in range(3)
+
+
+def records_of(batch) -> list[tuple[bytes | None, bytes | None]]:
+    batch._set_producer_state(1, 0, 0)
+    memory = MemoryRecords(bytes(batch._build()))
+    found = []
+    while memory.has_next():
+        of_batch = memory.next_batch()
+        assert of_batch.validate_crc()
+        found += [(record.key, record.value) for record in of_batch]
+    return found
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("ab"),
+            st.lists(st.tuples(st.binary(max_size=9), st.none() | st.binary(max_size=3000))),
+            st.sampled_from((-1, 0, 2)),
+        ),
+        max_size=8,
+    ),
+    st.sampled_from((1, 1_000, 100_000)),
+)
+def test_every_message_is_in_a_window_once_in_order_and_a_window_ends_at_its_limit(columns, limit):
+    given_columns = [
+        Column(topic, [k for k, _ in messages], [v for _, v in messages], partition)
+        for topic, messages, partition in columns
+    ]
+    expected: dict[tuple[str, int], list[tuple[bytes, bytes | None]]] = {}
+    for topic, messages, partition in columns:
+        for key, value in messages:
+            number = partition if partition >= 0 else java_partition(key, 3)
+            expected.setdefault((topic, number), []).append((key, value))
+    found: dict[tuple[str, int], list[tuple[bytes | None, bytes | None]]] = {}
+    for window in windows(given_columns, lambda _: 3, lambda: limit):
+        assert window.batches
+        for to, batch in window.batches.items():
+            records = records_of(batch)
+            assert records
+            found.setdefault(to, []).extend(records)
+    assert found == expected
+
+
+def test_a_message_larger_than_a_window_is_sent_alone():
+    columns = [Column("t", [b"a", b"b", b"c"], [b"", b"v" * 50_000, b""], 0)]
+    found = [records_of(w.batches["t", 0]) for w in windows(columns, lambda _: 1, lambda: 1_000)]
+    assert [[key for key, _ in records] for records in found] == [[b"a"], [b"b"], [b"c"]]

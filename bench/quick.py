@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from itertools import product
+from math import inf
 from typing import TYPE_CHECKING
 
 from bench.cluster import Stuck
@@ -29,8 +30,10 @@ KEYS = (
     "latency_p50_ms",
     "latency_p95_ms",
     "recovery_ratio",
+    "cpu_us_per_section",
+    "kafka_streams_cpu_us_per_section",
 )
-"""The keys of the JSON object; ratios are ours divided by theirs."""
+"""The keys of the JSON object; ratios are ours divided by theirs, and CPU is with the broker's."""
 
 # A million sections.
 WALLS = 3_400
@@ -45,8 +48,10 @@ def quick(stack: StackAddresses, directory: Path) -> dict[str, float]:
     warm, _ = loads(OURS.share, seed=8)
     measure(stack, OURS, 2, warm, Workload("broker", WALLS // 5, seed=9), directory)
     rates: dict[str, float] = {}
+    cpu_us: dict[str, float] = {}
     for run in each_engine(stack, directory, seed=8):
         rates[run.engine] = max(run.rate, rates.get(run.engine, 0))
+        cpu_us[run.engine] = min(run.cpu_us_per_section, cpu_us.get(run.engine, inf))
     ours = rates[OURS.name]
     latency = measure_latency(stack, directory, 1, LATENCY_S)
     say(f"latency of {latency.profiles:,} profiles: P50 {latency.p50_ms:.0f} ms, "
@@ -61,6 +66,7 @@ def quick(stack: StackAddresses, directory: Path) -> dict[str, float]:
         round(latency.p50_ms, 1),
         round(latency.p95_ms, 1),
         round(recovered / plain, 2),
+        *(round(cpu_us[engine.name], 1) for engine in (OURS, KAFKA_STREAMS)),
     )
     return dict(zip(KEYS, figures, strict=True))
 
@@ -80,7 +86,8 @@ def each_engine(stack: StackAddresses, directory: Path, seed: int) -> Iterator[T
                 raise
             say(f"{engine.name}:{parallel} came to no end: {stuck}")
             continue
-        say(f"{run.spec}: {run.rate:,.0f} sections/s over {run.sections:,}")
+        say(f"{run.spec}: {run.rate:,.0f} sections/s over {run.sections:,}, "
+            f"{run.cpu_us_per_section:.1f} µs of CPU a section")  # fmt: skip
         yield run
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import os
@@ -10,15 +11,17 @@ import sys
 import time
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from streams.batching import BatchProducer, Messages
 from streams.devstack import Stack, StackAddresses, StackError
 from streams.devstack.console import CONSUMER_GROUPS, console_command, tool_command
+from tests.harness.waiting import wait_until
 
 # One process runs them all: they take its stack down, and up again.
 pytestmark = [pytest.mark.xdist_group("devstack"), pytest.mark.timeout(240)]
@@ -188,6 +191,43 @@ def test_up_starts_a_broker_that_was_killed_on_the_same_port(stack, addresses):
     assert stack.up() == addresses
     assert stack.registry.process().pid == registry
     assert records(addresses) == before
+
+
+async def test_what_is_sent_while_the_broker_is_killed_arrives_once_and_in_order(stack, addresses):
+    topic, partitions = "test.sending", 4
+    admin = AdminClient({"bootstrap.servers": addresses.bootstrap_servers})
+    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(30)
+    sent: list[bytes] = []
+    is_over = False
+
+    async def keep_sending(output: BatchProducer) -> None:
+        while not is_over:
+            values = [b"%d" % number for number in range(len(sent), len(sent) + 500)]
+            sent.extend(values)
+            messages = Messages()
+            for partition in range(partitions):
+                messages.add(topic, [b"k"] * len(values), values, partition)
+            await output.send(messages)
+
+    async with BatchProducer(addresses.bootstrap_servers, timeout_s=60) as output:
+        several = [asyncio.create_task(keep_sending(output)) for _ in range(4)]
+        await asyncio.to_thread(wait_until, lambda: len(sent) > 50_000, 60)
+        stack.kafka.kill()
+        before = len(sent)
+        await asyncio.to_thread(stack.up)
+        await asyncio.to_thread(wait_until, lambda: len(sent) > before + 50_000, 60)
+        is_over = True
+        await asyncio.gather(*several)
+    consumer = Consumer({"bootstrap.servers": addresses.bootstrap_servers, "group.id": "reader"})
+    for partition in range(partitions):
+        consumer.assign([TopicPartition(topic, partition, 0)])
+        found: list[bytes | None] = []
+        deadline = time.monotonic() + 30
+        while len(found) < len(sent) and time.monotonic() < deadline:
+            found += [message.value() for message in consumer.consume(10_000, 0.5)]
+        found += [message.value() for message in consumer.consume(1, 0.5)]
+        assert found == sent
+    consumer.close()
 
 
 def test_records_and_schemas_survive_a_restart(stack, addresses):

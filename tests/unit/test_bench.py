@@ -10,6 +10,7 @@ def test_the_quick_runs_figures_have_the_promised_keys():
     assert KEYS == (
         "pipeline_sections_per_s", "naive_faust_ratio", "quix_ratio", "kafka_streams_ratio",
         "plain_ratio", "latency_p50_ms", "latency_p95_ms", "recovery_ratio",
+        "cpu_us_per_section", "kafka_streams_cpu_us_per_section",
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from streams.batching.windows import windows
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from streams.batching.windows import PackedBatch
+    from streams.batching.windows import PackedBatch, Window
 
 __all__ = ["BatchProducer", "LostMessage", "Message"]
 
@@ -90,6 +90,7 @@ class BatchProducer(Service):
         self._windows_left = asyncio.Semaphore(WINDOWS_IN_FLIGHT)
         self._last_window: asyncio.Task[None] | None = None
         self._lost: LostMessage | None = None
+        self._queued = 0
         self._window = FIRST_WINDOW
         self._max_suspension_s = max_suspension_s
         self._awake_at = seconds_since_boot()
@@ -97,7 +98,7 @@ class BatchProducer(Service):
     @property
     def queued(self) -> int:
         """How many messages the broker has not acknowledged yet."""
-        return sum(map(len, self._producers))
+        return self._queued
 
     async def on_start(self) -> None:
         """Connect."""
@@ -164,6 +165,7 @@ class BatchProducer(Service):
         )
         if not any(phases):
             return
+        self._queued += sum(map(len, phases))
         self._waiting.append(delivery)
         self._wake.set()
         await delivery.done
@@ -230,7 +232,7 @@ class BatchProducer(Service):
             self.check_may_send()
             handed_over = [await self._hand_over(*item) for item in window.batches.items()]
             before = self._last_window
-            self._last_window = asyncio.create_task(self._acknowledge(handed_over, before))
+            self._last_window = asyncio.create_task(self._acknowledge(window, handed_over, before))
             acknowledged.append(self._last_window)
         return asyncio.gather(*acknowledged)
 
@@ -255,7 +257,10 @@ class BatchProducer(Service):
         return future
 
     async def _acknowledge(
-        self, handed_over: Iterable[Awaitable[Any]], before: asyncio.Task[None] | None
+        self,
+        window: Window,
+        handed_over: Iterable[Awaitable[Any]],
+        before: asyncio.Task[None] | None,
     ) -> None:
         """Wait until a window is acknowledged, after the one before it."""
         try:
@@ -264,6 +269,7 @@ class BatchProducer(Service):
             begun = time.monotonic()
             await self._all_acknowledged(handed_over)
             self._adapt(time.monotonic() - begun)
+            self._queued -= window.messages()
         except LostMessage as error:
             self._lost = error
             raise

@@ -89,6 +89,10 @@ class Window:
         self.bytes += batch.size() - before
         return at
 
+    def messages(self) -> int:
+        """How many messages it has."""
+        return sum(batch.record_count() for batch in self.batches.values())
+
 
 def windows(
     columns: Sequence[Column], partitions: Callable[[str], int], limit: Callable[[], int]

@@ -61,6 +61,7 @@ async def test_a_phase_is_sent_once_all_of_the_one_before_it_is_acknowledged(sen
 
     async def answer(records):
         topic = records[0][0]
+        assert output.queued == (1 if topic == "announcement" else 3)
         assert topic != "announcement" or sorted(acknowledged) == ["first", "second"]
         if topic == "first":
             await asyncio.sleep(0.01)
@@ -70,6 +71,7 @@ async def test_a_phase_is_sent_once_all_of_the_one_before_it_is_acknowledged(sen
     messages = Messages(Message("first", b"k", b""), Message("second", b"k", b""))
     async with BatchProducer("none") as output:
         await output.send(messages, one("k", "announcement"))
+        assert output.queued == 0
     assert sorted(acknowledged) == ["announcement", "first", "second"]
 
 

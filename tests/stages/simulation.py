@@ -20,6 +20,7 @@ from streams.agents.intake import accept
 from streams.agents.ledger import account
 from streams.agents.overview import add_up
 from streams.agents.planner import plan
+from streams.agents.submissions import submit
 from streams.batching import Message, Messages, Outcome, RecordBatch, Rows
 from streams.batching.table import RowStore
 from streams.context import StageContext
@@ -118,6 +119,8 @@ class Simulation:
             for name, work, inputs, tables in stages
             for partition in range(PARTITIONS)
         ]  # fmt: skip
+        self.door = Task("submissions", submit, (topics.submissions.name,), 0, (Table(),))
+        self.tasks.append(self.door)
 
     def send(self, message: Message) -> LogRecord:
         partition = self._partition(message)
@@ -145,6 +148,15 @@ class Simulation:
     def submit_settings(self, wall: str, mode: str, crews: int | None, material: str) -> None:
         event = WallConfigured(wall, mode, crews, material)
         self.send(self.context.message(self.context.topics.walls, wall, event))
+
+    def submit_line(self, line: str) -> None:
+        self.send(Message(self.context.topics.submissions.name, None, line.encode(), 0))
+
+    def handle_lines(self) -> None:
+        """Go on until all lines are handled, whatever else waits."""
+        (topic,) = self.door.inputs
+        while self.door.position[topic] < len(self.logs[topic, 0]):
+            self._step(self.door, topic)
 
     def set_clock(self, wall: str, clock: Clock | None) -> None:
         topic = self.context.topics.clock
@@ -238,6 +250,9 @@ class Simulation:
                 for key in {record.key for record in self.logs[topic, partition] if record}:
                     self.send(Message(topic, key, None, partition))
         for task in self.tasks:
+            if task is self.door:  # how far it is, is no state of the walls
+                task.crash()
+                continue
             if task.name != "intake":
                 task.start = {topic: len(self.logs[topic, task.partition]) for topic in task.inputs}
             for table in task.tables:

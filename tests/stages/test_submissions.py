@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.settings import settings_for
+from domain.wall import Wall
 from streams.agents.submissions import submit
 from streams.batching import RecordBatch, Rows
 from streams.batching.table import RowStore
 from streams.contract.records import ProfileSubmitted, WallConfigured
-from tests.stages.simulation import NOON, LogRecord, offline_pipeline
+from streams.operations.verification import expected_rows
+from tests.stages.simulation import (
+    NOON,
+    LogRecord,
+    Simulation,
+    offline_pipeline,
+    published_rows,
+)
 
 CONTEXT = offline_pipeline()
 TOPICS = CONTEXT.topics
@@ -147,6 +157,44 @@ def test_a_broker_whose_clock_goes_back_hides_no_line_and_submits_none_again():
     assert len(door(PROFILE, offset=1, at_ms=NOON)) == 1
     assert door(PROFILE, at_ms=NOON + 60_000) == []
     assert door(PROFILE, offset=1, at_ms=NOON) == []
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_whatever_happens_no_line_comes_back_over_what_was_submitted_since(seed):
+    """Lines and another door in turn, with deaths, offset resets and wipes in between."""
+    random = Random(seed)
+    sim = Simulation(CONTEXT, random, death_rate=random.choice((0, 0.1, 0.5)))
+    profiles: dict[int, bytes] = {}
+    crews = None
+    for _ in range(random.randrange(1, 20)):
+        number = random.randrange(1, 4)
+        heights = bytes(random.randrange(31) for _ in range(random.randrange(1, 4)))
+        match random.randrange(4):
+            case 0:
+                crews = random.randrange(1, 4)
+                sim.submit_line(json.dumps({"wall": "w", "crews": crews}))
+            case 1:
+                sim.submit_line(
+                    json.dumps({"wall": "w", "profile": number, "heights": list(heights)})
+                )
+                profiles[number] = heights
+            case 2:
+                sim.submit_line(json.dumps({"wall": "w", "profile": number, "withdraw": True}))
+                profiles.pop(number, None)
+            case 3:  # with lines still to be handled, nobody could say which comes later
+                sim.handle_lines()
+                sim.submit_profile("w", number, heights)
+                profiles[number] = heights
+        for _ in range(random.choice((0, 1, 10, 50))):
+            sim.step()
+        match random.randrange(12):
+            case 0:
+                sim.rewind()
+            case 1:
+                sim.handle_lines()
+                sim.wipe()
+    sim.run()
+    assert published_rows(sim) == expected_rows([Wall("w", settings_for(crews), profiles)])
 
 
 VALUES = st.recursive(

@@ -25,6 +25,7 @@ from streams.cli import (
     stack,
     submit,
     topics,
+    watch,
     web,
     worker,
 )
@@ -67,8 +68,8 @@ def _options(
 
 
 for group in (
-    init, stack, worker, web, submit, simulate, read, questions, compare, deadletters, topics,
-    replay, rebuild,
+    init, stack, worker, web, submit, simulate, watch, read, questions, compare, deadletters,
+    topics, replay, rebuild,
 ):  # fmt: skip
     group.register(app)
 add_examples(app)

@@ -6,8 +6,9 @@ The app is the same in both cases, and so is the answer: here it reads the topic
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from streams.addresses import reachable_host, shown_host
@@ -27,6 +28,9 @@ LONGEST_S = 120.0
 # What is shown grows old while the broker is down.
 OLD_S = 5.0
 PAGE_SIZE = 1000
+# A stream says each second how old it is. One that says nothing is asked for again.
+SILENT_S = 5.0
+AGAIN_S = 1.0
 
 Query: TypeAlias = "Mapping[str, str | int | None]"
 
@@ -40,6 +44,53 @@ def page_address(settings: Settings) -> str | None:
         return None
     host = shown_host(reachable_host(settings.page_host))
     return f"http://{host}:{settings.page_port}"
+
+
+def running_page(settings: Settings) -> str:
+    """Address of the page of these settings' installation.
+
+    Raises:
+        ClientError: None answers there; the message says what to start.
+    """
+    address = page_address(settings)
+    if address is None:
+        host = shown_host(reachable_host(settings.page_host))
+        raise ClientError(
+            f"no page of this installation is at {host}:{settings.page_port}: start it with "
+            "`thewall web`, or together with workers by `thewall worker`"
+        )
+    return address
+
+
+def stream(address: str, wall: str, topics: str) -> Iterator[tuple[str, Any]]:
+    """What changes about a wall, as it changes, for good: name and data of each event.
+
+    A stream that breaks off goes on where it was; meanwhile there are events named `lost`, with
+    nothing as their data.
+
+    Raises:
+        ClientError: The API refuses.
+    """
+    from httpx2 import Client, EventSource, HTTPError, Timeout
+
+    headers: dict[str, str] = {}
+    timeout = Timeout(5, read=SILENT_S)
+    with Client(base_url=address, timeout=timeout, trust_env=False) as client:
+        while True:
+            asked = client.stream(
+                "GET", "/api/stream", params={"wall": wall, "topics": topics}, headers=headers
+            )
+            with suppress(HTTPError), asked as found:
+                if found.is_client_error:
+                    found.read()
+                    raise ClientError(_refusal(found))
+                if found.is_success:
+                    for event in EventSource(found):
+                        if event.id:
+                            headers["Last-Event-ID"] = event.id
+                        yield event.event, json.loads(event.data)
+            yield "lost", None
+            time.sleep(AGAIN_S)
 
 
 class Api:

@@ -61,6 +61,7 @@ EXAMPLES = {
     "simulate resume": ("simulate resume default", "simulate resume default --day-every 1m"),
     "simulate stop": ("simulate stop default",),
     "simulate status": ("simulate status default",),
+    "watch": ("watch default", "watch default > days.txt"),
     "topics": ("topics", "topics --json"),
     "consume": ("consume daily --max 5", "consume wall.dead-letters --follow"),
     "verify": ("verify", "verify default --json"),

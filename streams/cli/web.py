@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from streams.addresses import reachable_host, shown_host
-from streams.cli.asking import page_address
+from streams.cli.asking import running_page
 from streams.cli.display import note, progress
 from streams.cli.options import usage_of_wall
 from streams.cli.settings import load_settings
-from streams.client.kafka import ClientError
 from streams.operations.background import BackgroundPage, check_can_listen
 from streams.operations.supervisor import end_with_parent, supervise
 from streams.settings import Settings
@@ -65,14 +64,7 @@ def open_(
     ] = None,
 ) -> None:
     """Open the page in the browser, and print its address."""
-    settings = load_settings()
-    address = page_address(settings)
-    if address is None:
-        host = shown_host(reachable_host(settings.page_host))
-        raise ClientError(
-            f"no page of this installation is at {host}:{settings.page_port}: start it with "
-            "`thewall web`, or together with workers by `thewall worker`"
-        )
+    address = running_page(load_settings())
     url = f"{address}/" if name is None else f"{address}/?wall={name}"
     typer.echo(url)
     typer.launch(url)

@@ -58,6 +58,7 @@ async def delete_clock(web: Here, wall: WallId, response: Response) -> Accepted:
     if _rows(web, wall).clock is None:
         raise NotThere(f"wall {wall} has no clock to withdraw")
     (sent,) = await web.producer.send([clock_event(web.generation, wall, None)])
+    await _read_clocks(web)
     return _accepted(wall, sent, response)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 from streams.client.clocks import WallClock
 from streams.client.kafka import ANY_PARTITION, produce
-from tests.harness.processes import thewall
+from tests.harness.processes import environment, thewall
 from tests.harness.waiting import wait_until
 from tests.harness.walls import EXERCISE_CONFIG
 from tests.harness.web import EventStream, running_web
@@ -101,6 +105,24 @@ def test_days_go_on_where_a_stream_broke_off_when_the_web_process_is_started_aga
     assert {clock["told"] for clock in quiet.named("clock")} <= {14}
     assert quiet.audit() == []
     quiet.close()
+
+
+def test_a_wall_is_watched_until_ctrl_c(web, settings):
+    command = [sys.executable, "-m", "streams", "watch", "w"]
+    with subprocess.Popen(
+        command, env=environment(web.settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline().decode()
+        assert first.startswith("wall w: day 13 of 13, 16,965 yd³, 32,233,500 GD so far")
+        assert web.send("POST", f"{CLOCK}/start", {"ms_per_day": 200}).status == 202
+        days = [int(process.stdout.readline().split()[3]) for _ in range(6)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert days == sorted(set(days))
+    assert days[0] == 0
+    run = thewall(web.settings, "simulate", "pause", "w", "--json")
+    assert json.loads(run)["state"] == "PAUSED"
 
 
 def _passed(stream: EventStream) -> list[int]:

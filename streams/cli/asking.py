@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from streams.addresses import reachable_host, shown_host
 from streams.cli.display import note, progress
-from streams.client.kafka import ClientError
+from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, existing_partitions
+from streams.contract.topics import Topics
 from streams.operations.background import ready_answer
 
 if TYPE_CHECKING:
@@ -163,6 +165,10 @@ def _here(settings: Settings) -> Iterator[Api]:
 
     from streams.web.app import create_app  # only here: FastAPI takes a moment to import
 
+    if Topics.of(settings).versions.name not in existing_partitions(settings):
+        raise ClientError("there is no wall yet; submit one with `thewall submit`")
+    # What it would log again and again is said once, as the reason why there is no answer.
+    logging.getLogger("streams.web").setLevel(logging.ERROR)
     failures: list[BaseException] = []
     app = create_app(settings, failures.append)
     with asyncio.Runner() as runner:
@@ -179,17 +185,17 @@ def _here(settings: Settings) -> Iterator[Api]:
 
 
 async def _read_topics(web: Any, failures: list[BaseException]) -> None:
-    from streams.web.following import NO_TOPICS
     from streams.web.problems import Refusal
 
-    deadline = time.monotonic() + LONGEST_S
+    begun = time.monotonic()
     while True:
         try:
             _ = web.generation  # refused until it has read to the ends
         except Refusal as refusal:
             if failures:
                 raise ClientError(f"the topics can't be read: {failures[0]}") from failures[0]
-            if web.following.not_ready == NO_TOPICS or time.monotonic() > deadline:
+            longest_s = LONGEST_S if web.following.problem is None else REQUEST_TIMEOUT_S
+            if time.monotonic() - begun > longest_s:
                 raise ClientError(web.following.not_ready) from refusal
             await asyncio.sleep(0.02)
         else:

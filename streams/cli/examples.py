@@ -16,7 +16,7 @@ EXAMPLES = {
         "console wall.daily --from-beginning --max-messages 5",
         "console wall.simulation.events --partition 0 --offset 100",
     ),
-    "produce": ("produce", "produce wall.submissions --reader-property parse.key=true"),
+    "produce": ("produce", "produce --reader-property parse.key=true"),
     "worker": ("worker", "worker --background", "worker --processes 2 --restart", "worker --stop"),
     "web": ("web", "web --port 8000 --restart"),
     "open": ("open", "open default"),

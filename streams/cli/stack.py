@@ -120,15 +120,18 @@ def produce(
     """Run Apache Kafka's console producer: each line of standard input becomes a record.
 
     What the topic of submissions takes is JSON, a profile, its withdrawal or a wall's settings on
-    each line; what is wrong with a line is on the topic of dead letters. More arguments, after the
-    topic, are passed on to the console producer.
+    each line; what is wrong with a line is on the topic of dead letters. More arguments are passed
+    on to the console producer.
     """
     settings = load_settings()
+    arguments = context.args
+    if topic.startswith("-"):  # an option of the console producer's: no topic begins so
+        topic, arguments = "", [topic, *arguments]
     submissions = Topics.of(settings).submissions.name
     if not topic and submissions not in existing_partitions(settings):
         Client(settings)  # makes the topics
     _fetch_tools()
-    _run(producer_command(topic or submissions, settings.bootstrap_servers, context.args))
+    _run(producer_command(topic or submissions, settings.bootstrap_servers, arguments))
 
 
 def _fetch_tools() -> None:

@@ -90,6 +90,7 @@ class Following:
     Attributes:
         generation: The one that answers; None before the first has read to the ends.
         not_ready: Why there is none, in words.
+        problem: What is in the way of looking at the topics; None if nothing is.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Following:
         """Name what to call when rows have changed, and when another generation answers."""
         self.generation: Generation | None = None
         self.not_ready = "the web process is starting"
+        self.problem: str | None = None
         self._settings = settings
         self._on_change = on_change
         self._on_switch = on_switch
@@ -153,10 +155,11 @@ class Following:
             for generation in (self.generation, self._next):
                 if generation is not None:
                     await self._compare(generation)
+            self.problem = None
         except (KafkaException, ClientError) as error:
             # What is shown grows old meanwhile, and each answer says so.
             text = error.args[0].str() if isinstance(error, KafkaException) else str(error)
-            self.not_ready = text
+            self.not_ready = self.problem = text
             log.warning("%s", text)
         if self._next is not None and self._next.as_of is not None:
             before, self.generation, self._next = self.generation, self._next, None

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from streams.devstack.stack import free_port
+from tests.harness.command_line import thewall_here
 from tests.harness.processes import run_thewall, thewall
 from tests.harness.waiting import wait_until
 from tests.harness.walls import EXERCISE_CONFIG
@@ -48,13 +49,14 @@ def test_the_web_process_and_the_topics_answer_alike(web, settings, client):
     assert way(1) == ["submissions", "dead-letters"]
     nobody = settings.model_copy(update={"page_port": free_port()})
     for question in QUESTIONS:
-        assert thewall(web.settings, *question) == thewall(nobody, *question), question
+        asked, read = (thewall_here(s, *question) for s in (web.settings, nobody))
+        assert asked == read, question
     explained = json.loads(thewall(web.settings, "explain", "w", "1", "3", "--json"))
     assert explained["factors"]["cumulative_cost"] == 2_964_000
     # A page of another installation, on the port that ours would have, is not asked.
     other = web.settings.model_copy(update={"app_id": "other", "topic_prefix": "other"})
     refused = run_thewall(other, "explain", "w", "1", "3")
-    assert (refused.returncode, "the topics are not there yet" in refused.stderr) == (1, True)
+    assert (refused.returncode, "there is no wall yet" in refused.stderr) == (1, True)
     assert run_thewall(other, "open").returncode == 1
 
 

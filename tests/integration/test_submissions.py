@@ -61,6 +61,10 @@ def test_lines_typed_into_the_console_producer_become_rows_and_a_bad_one_a_dead_
     assert "height 31; heights are whole numbers 0..30" in letter.reason
     consumed = thewall(settings, "consume", "submissions").splitlines()
     assert [json.loads(line)["value"] for line in consumed] == [*LINES, BAD]
+    keyed = 'k1|{"wall": "default", "profile": 1, "heights": [21, 25, 28]}\n'
+    options = ("--reader-property", "parse.key=true", "--reader-property", "key.separator=|")
+    thewall(settings, "produce", *options, stdin=keyed)
+    assert [m.key() for m in client.read(client.topics.submissions)] == [*[None] * 5, b"k1"]
     printed = thewall(
         settings, "console", client.topics.submissions.name, "--from-beginning",
         "--max-messages", "1", "--timeout-ms", "8000",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from domain.wall import Wall
+    from streams.client.group import Offsets
     from streams.contract.codecs import Fields
     from streams.contract.topics import Topic
     from streams.settings import Settings
@@ -235,11 +236,27 @@ class Client:
         return self.codecs.decode_fields(value, *topic.records)
 
     def read(
-        self, topic: Topic, *, partition: int | None = None, follow: bool = False
+        self,
+        topic: Topic,
+        *,
+        partition: int | None = None,
+        follow: bool = False,
+        until: Offsets | None = None,
     ) -> Iterator[Message]:
-        """Records of a topic from the beginning to its present end, or endlessly with `follow`."""
+        """Records of a topic from the beginning to its present end, or endlessly with `follow`.
+
+        Args:
+            topic: The topic.
+            partition: Read this partition alone.
+            follow: Go on at the end.
+            until: End offsets by topic and partition, instead of the present ones.
+
+        Raises:
+            ClientError: It can't be read, or not to its end, because a transaction is open.
+        """
+        ends = {p: end for (name, p), end in (until or {}).items() if name == topic.name}
         with Reader(self.settings) as reader:
-            for message in reader.read(topic.name, partition, follow=follow):
+            for message in reader.read(topic.name, partition, follow=follow, until=ends):
                 if message is not None:
                     yield message
 

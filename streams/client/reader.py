@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Self
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, retry_until_led
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
     from confluent_kafka import Message
@@ -21,12 +23,20 @@ PASSING = {
     KafkaError._TRANSPORT,  # noqa: SLF001 - public in all but name
     KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
 }
+EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()
+# How long an answer waits for a transaction that somebody has open.
+TRANSACTION_PATIENCE_S = 10.0
 
 
 class Reader:
-    """Reads partitions from the beginning, without a consumer group."""
+    """Reads partitions from the beginning, without a consumer group.
+
+    Records of transactions that are open are not there yet, nor is anything behind them: reading
+    to the end waits for them.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self._admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
         self._consumer = Consumer(
             {
                 "bootstrap.servers": settings.bootstrap_servers,
@@ -58,19 +68,47 @@ class Reader:
         self._consumer.close()
 
     def _bounds(self, topic: str, partitions: list[int]) -> dict[int, tuple[int, int]]:
-        """First and end offset of partitions."""
-        of = self._consumer.get_watermark_offsets
-        return {p: of(TopicPartition(topic, p), timeout=REQUEST_TIMEOUT_S) for p in partitions}
+        """First and end offset of partitions, the records of open transactions included."""
+        wanted = [TopicPartition(topic, partition) for partition in partitions]
+        # Not the consumer's watermarks: those end where the first open transaction begins.
+        low, high = (
+            self._admin.list_offsets(
+                dict.fromkeys(wanted, spec),
+                isolation_level=IsolationLevel.READ_UNCOMMITTED,
+                request_timeout=REQUEST_TIMEOUT_S,
+            )
+            for spec in (EARLIEST, LATEST)
+        )
+        return {tp.partition: (low[tp].result().offset, high[tp].result().offset) for tp in wanted}
 
     def read(
-        self, topic: str, partition: int | None = None, *, follow: bool = False
+        self,
+        topic: str,
+        partition: int | None = None,
+        *,
+        follow: bool = False,
+        until: Mapping[int, int] | None = None,
     ) -> Iterator[Message | None]:
-        """Messages, in order of offsets per partition; None when there is none at the moment."""
+        """Messages, in order of offsets per partition; None when there is none at the moment.
+
+        Args:
+            topic: Name of the topic.
+            partition: Read this partition alone.
+            follow: Go on when the end is reached.
+            until: End offset by partition; the present ends if not given.
+
+        Raises:
+            ClientError: The topic can't be read; or somebody keeps a transaction open before the
+                end, so that what stands there can't be known.
+        """
         existing = self._consumer.list_topics(topic, REQUEST_TIMEOUT_S).topics[topic].partitions
         wanted = sorted(existing) if partition is None else [partition]
-        bounds = retry_until_led(lambda: self._bounds(topic, wanted))
-        self._ends = {p: high for p, (low, high) in bounds.items() if low < high}
+        bounds = retry_until_led(lambda: self._bounds(topic, wanted)) if wanted else {}
+        ends = {p: (until or {}).get(p, high) for p, (_, high) in bounds.items()}
+        self._ends = {p: end for p, end in ends.items() if bounds[p][0] < end}
         self._consumer.assign([TopicPartition(topic, p, low) for p, (low, _) in bounds.items()])
+        held_up: dict[int, int] = {}  # by partition, where the first open transaction begins
+        give_up_at = 0.0
         while follow or self._ends:
             # Returns after this many messages or this timeout, whichever comes first.
             messages = self._consumer.consume(10_000, 0.02)
@@ -79,6 +117,7 @@ class Reader:
             for message in messages:
                 error, number = message.error(), message.partition() or 0
                 if error is None:
+                    held_up.pop(number, None)
                     end, offset = self._ends.get(number, 0), message.offset() or 0
                     if offset + 1 >= end:
                         self._ends.pop(number, None)
@@ -86,6 +125,20 @@ class Reader:
                         yield message
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
                     # The last offset may be a transaction marker instead of a record.
-                    self._ends.pop(number, None)
+                    reached = message.offset() or 0
+                    if reached >= self._ends.get(number, 0):
+                        self._ends.pop(number, None)
+                        held_up.pop(number, None)
+                    elif held_up.get(number) != reached:
+                        held_up[number] = reached
+                        give_up_at = time.monotonic() + TRANSACTION_PATIENCE_S
                 elif not (follow and error.code() in PASSING):
                     raise ClientError(f"{topic} could not be read: {error.str()}")
+            is_held_up = bool(held_up) and held_up.keys() == self._ends.keys()
+            if is_held_up and not follow and time.monotonic() > give_up_at:
+                number, offset = next(iter(held_up.items()))
+                raise ClientError(
+                    f"a transaction is open on topic {topic}, partition {number}, since offset "
+                    f"{offset}, and what comes behind it can't be known: do the same again when "
+                    "its producer has ended it, or the broker has, after transaction.timeout.ms"
+                )

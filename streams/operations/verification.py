@@ -107,17 +107,14 @@ def accepted_walls(client: Client, until: Offsets | None = None) -> list[Wall]:
         client: Reads the events.
         until: Read each partition up to this offset, by topic and partition; None for all.
     """
-    ends = until or {}
     context = StageContext(client.topics, client.codecs, client.settings.partitions)
     store = RowStore()
     settings: dict[str, WallSettings] = {}
     profiles: dict[str, dict[int, bytes]] = {}
     for topic in (client.topics.walls, client.topics.profiles):
-        for message in client.read(topic):
+        for message in client.read(topic, until=until):
             client.codecs.fetch_schemas_blocking([message.value()])
             record = _consumed(message)
-            if record.offset >= ends.get((record.topic, record.partition), record.offset + 1):
-                continue
             rows = Rows(store, record.partition)
             batch = RecordBatch(record.topic, record.partition, [record])
             accepted_now = accept(batch, rows, context).messages

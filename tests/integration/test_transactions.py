@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from uuid import uuid4
 
@@ -11,6 +12,8 @@ from confluent_kafka import Producer
 
 from domain.settings import settings_for
 from domain.wall import Wall
+from streams.client import reader
+from streams.client.kafka import ClientError
 from streams.contract.records import ProfileSubmitted
 from streams.contract.topics import partition_of
 from tests.harness.pipeline import assert_equal_to_the_domain, wait_until_idle
@@ -146,3 +149,30 @@ def test_markers_at_the_end_of_every_topic_hold_up_no_start(
         wait_until_idle(client)
     assert_equal_to_the_domain(client)
     assert list(client.read(client.topics.dead_letters)) == []
+
+
+def test_nothing_is_withdrawn_while_an_open_transaction_may_hide_a_part(
+    settings, client, transaction, monkeypatch
+):
+    monkeypatch.setattr(reader, "TRANSACTION_PATIENCE_S", 1.0)
+    submit(client, "w")
+    with transaction("commit", w=2):
+        partition = partition_of("w/2", settings.partitions)
+        said = rf"transaction is open on topic .*profiles, partition {partition}, since offset \d"
+        with pytest.raises(ClientError, match=said):
+            client.withdraw("w")
+        with pytest.raises(ClientError, match=said):
+            client.submit(ONE)
+    assert client.withdraw("w") == [1, 2]
+    assert client.live_profiles("w") == set()
+
+
+@pytest.mark.parametrize("end", ["commit", "abort"])
+def test_a_transaction_that_ends_soon_is_waited_for(client, transaction, end):
+    submit(client, "w")
+    with ThreadPoolExecutor() as pool:
+        with transaction(end, w=2):
+            withdrawn = pool.submit(client.withdraw, "w")
+            with pytest.raises(TimeoutError):
+                withdrawn.result(2)
+        assert withdrawn.result(30) == ([1, 2] if end == "commit" else [1])

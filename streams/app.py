@@ -17,6 +17,7 @@ from streams.addresses import shown_host
 from streams.agents import crews, intake, ledger, overview, planner, submissions
 from streams.batching import BatchApp, BatchProducer, CrashJournal, RocksDirectory
 from streams.client.group import Group
+from streams.client.remade import watch_topics
 from streams.client.versions import check_current, version_to_run
 from streams.clock import ticker
 from streams.context import StageContext
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> BatchApp:
     # First: if another worker has the directory, nothing may be done.
     directory = RocksDirectory(settings.worker_dir, settings.bootstrap_servers) if on_disk else None
     create_topics(settings)
+    topic_watch = watch_topics(settings)
     topics = Topics.of(settings)
     codecs = register_schemas(settings.registry_url, topics.all())
     codecs.fetch_earlier_schemas((topics.handled, *topics.changelogs))
@@ -79,6 +81,7 @@ def create_app(settings: Settings) -> BatchApp:
         dead_letter=context.dead_letter,
         # Between the start and the first assignment, a rebuild may have switched.
         check_assignment=lambda: check_current(settings),
+        find_fault=topic_watch.fault,
         observer=observer,
         directory=directory,
         journal=CrashJournal(settings.worker_dir),

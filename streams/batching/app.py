@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 import faust
+from confluent_kafka import KafkaException
 from faust import streams as faust_streams
 
 from streams.batching.crash import crash
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from streams.batching.records import DeadLetter, Record
     from streams.batching.rocks import RocksDirectory
 
+log = logging.getLogger(__name__)
+
 
 async def _no_preparation(_records: Sequence[Record]) -> None:
     """Records that can be decoded as they are."""
@@ -44,6 +48,7 @@ class BatchApp(faust.App):
         prepare: Callable[[Sequence[Record]], Awaitable[None]] = _no_preparation,
         dead_letter: DeadLetter | None = None,
         check_assignment: Callable[[], None] = lambda: None,
+        find_fault: Callable[[], str | None] = lambda: None,
         observer: Observer | None = None,
         directory: RocksDirectory | None = None,
         journal: CrashJournal | None = None,
@@ -60,6 +65,9 @@ class BatchApp(faust.App):
                 fails on; without it, such a record ends the worker.
             check_assignment: Called in its own thread at each assignment, before the first record;
                 if it raises, the worker ends and processes nothing.
+            find_fault: Called in another thread at each assignment, and every few seconds: why the
+                worker must not go on, as a sentence; None if it may. While there is a fault, it
+                fetches nothing, stays in its group, and is not ready.
             observer: Is told what the app does, for metrics.
             directory: Where tables are kept in RocksDB; None keeps them in memory.
             journal: Remembers, across a crash of the process, which records it was handling.
@@ -78,7 +86,9 @@ class BatchApp(faust.App):
         self.output = output
         self.prepare = prepare
         self.dead_letter = dead_letter
-        self.check_assignment = check_assignment
+        self.fault: str | None = None
+        self._check_assignment = check_assignment
+        self._find_fault = find_fault
         self.lease = Lease(self.conf.broker_session_timeout, self.conf.broker_rebalance_timeout)
         self.handle = Handling(dead_letter, journal).handle
         self.observer = observer or Observer()
@@ -103,7 +113,28 @@ class BatchApp(faust.App):
             timeout_s,
             progress=self._progress,
             on_lag=self.observer.lagging,
+            is_halted=self._is_halted,
         )
+
+    def check_assignment(self) -> None:
+        """Find out, before the first record of an assignment, whether it may be processed.
+
+        Raises:
+            Exception: The worker has to end.
+        """
+        self._check_assignment()
+        self._is_halted()
+
+    def _is_halted(self) -> bool:
+        """Whether there is a fault; as before while the broker does not answer."""
+        try:
+            found = self._find_fault()
+        except KafkaException:
+            return self.fault is not None
+        if found != self.fault:
+            log.critical("%s", found or "the worker goes on")
+        self.fault = found
+        return found is not None
 
     def count_progress(self, partition: TP) -> None:
         """Note that messages derived from a partition are acknowledged."""
@@ -143,6 +174,8 @@ class BatchApp(faust.App):
         """Why the worker does not process its partitions, or not for long; None while it does."""
         if self.stopping():
             return "the worker is stopping"
+        if self.fault is not None:
+            return self.fault
         if self.rebalancing or not self.tables.actives_ready:
             return "tables are being recovered" if self.in_recovery else "the group is forming"
         if not self.consumer.assignment():

@@ -24,7 +24,8 @@ class Host(Protocol):
         handle: Lets a stage process a batch; returns its outcome and the rows of its tables.
         dead_letter: Makes the dead letter of a record; None to make none.
         lease: Until when the worker owns its partitions.
-        check_assignment: Raises if the worker must not process what it is assigned.
+        fault: Why nothing may be fetched at the moment, as a sentence; None if it may.
+        in_recovery: Whether tables are being recovered.
         observer: Is told what is done.
         read_until: For a partition, the offset at which reading ends.
         consumer: Faust's consumer.
@@ -36,11 +37,15 @@ class Host(Protocol):
     handle: Callable[..., tuple[Outcome, list[Any]]]
     dead_letter: DeadLetter | None
     lease: Lease
-    check_assignment: Callable[[], None]
+    fault: str | None
+    in_recovery: bool
     observer: Observer
     read_until: Mapping[tuple[str, int], int]
     consumer: Any
     consumer_generation_id: int
+
+    def check_assignment(self) -> None:
+        """Raise if the worker must not process what it is assigned; blocks."""
 
     def checkpoint(self) -> Callable[[int], None]:
         """A function to call after a commit, with the generation that the commit has confirmed."""

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 # A partition whose records are still being handed over is left out of the fetch in flight, and
 # waits until that returns: Faust's 1.5 s would be the latency of a stage under light load.
 FETCH_MAX_WAIT_MS = 20
+# How often a consumer that must not fetch looks whether it may.
+HALTED_S = 0.2
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
@@ -205,6 +207,10 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
         """Fetch records; yield one message per partition."""
+        app = cast("Host", self.app)
+        if app.fault is not None and not app.in_recovery:
+            await self.sleep(HALTED_S)
+            return
         records, active = await self._wait_next_records(timeout)
         # Only now: the wait may span a rebalance, and the records are then of the new generation.
         generation = self.app.consumer_generation_id

@@ -44,6 +44,7 @@ class Watchdog:
         timeout_s: float,
         progress: Mapping[Partition, int] | None = None,
         on_lag: Callable[[Mapping[Partition, Lag]], None] = lambda _: None,
+        is_halted: Callable[[], bool] = lambda: False,
     ) -> None:
         """Prepare to watch.
 
@@ -56,6 +57,7 @@ class Watchdog:
             progress: Per partition, a number that grows whenever messages derived from it are
                 acknowledged: a batch that makes many is committed late.
             on_lag: Called with the lag of each partition whenever it was measured.
+            is_halted: Asked every few seconds: whether the worker makes no progress on purpose.
         """
         self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 0}
         self._group = group
@@ -64,6 +66,7 @@ class Watchdog:
         self._timeout_s = timeout_s
         self._progress = progress if progress is not None else {}
         self._on_lag = on_lag
+        self._is_halted = is_halted
         self._age = LagAge()
         self._stopped = Event()
         self._last_recovered: Any = None
@@ -85,6 +88,9 @@ class Watchdog:
             reached = self._reached(consumer, admin)
             if reached is not None:
                 self._on_lag(self._age.measure(reached, time.monotonic()))
+            if self._is_halted():
+                self._since.clear()
+                continue
             stuck = self.stuck(_lagging(reached), self._recovered())
             if stuck and not self._stopped.is_set():
                 crash("stuck", NoProgress(f"lag, and no progress in {self._timeout_s} s: {stuck}"))

@@ -19,6 +19,7 @@ from streams.client.kafka import (
     produce,
 )
 from streams.client.reader import Reader
+from streams.client.remade import check_topics
 from streams.client.versions import recorded
 from streams.contract.codecs import BadRecord
 from streams.contract.records import ProfileSubmitted, WallConfigured
@@ -59,12 +60,25 @@ class Client:
             create_topics(settings, REQUEST_TIMEOUT_S)
         self.codecs = connect_registry(settings, self.topics.all())
 
+    def check_whole(self) -> None:
+        """Make sure that what is published is of what is on the input topics.
+
+        Raises:
+            ClientError: A wipe is not done, or a topic was made anew.
+        """
+        self.recorded.check_whole()
+        check_topics(self.settings, self.recorded)
+
     def submit(self, wall: Wall) -> list[int]:
         """Submit a wall as a whole: profiles that it had and no longer has are withdrawn.
 
         Returns:
             The numbers of the withdrawn profiles.
+
+        Raises:
+            ClientError: A topic was made anew: which profiles it had can't be known.
         """
+        check_topics(self.settings, self.recorded)
         withdrawn = sorted(self.live_profiles(wall.id) - wall.profiles.keys())
         chosen = wall.settings
         settings = WallConfigured(wall.id, chosen.mode, chosen.crews, chosen.material)
@@ -83,8 +97,9 @@ class Client:
             The numbers of the withdrawn profiles.
 
         Raises:
-            ClientError: There is no such wall or profile.
+            ClientError: There is no such wall or profile; or a topic was made anew.
         """
+        check_topics(self.settings, self.recorded)
         live = self.live_profiles(wall)
         if profile is not None and profile not in live:
             raise ClientError(self._no_profile(wall, profile, live))
@@ -138,9 +153,9 @@ class Client:
         """A wall's totals, with those of its profiles in `profiles`, by number.
 
         Raises:
-            ClientError: There is no such wall, or a wipe is not done.
+            ClientError: There is no such wall, or `check_whole` raises it.
         """
-        self.recorded.check_whole()
+        self.check_whole()
         rows = self.latest(self.topics.overview, of_wall=wall)
         if wall not in rows:
             raise ClientError(
@@ -155,9 +170,9 @@ class Client:
         """A profile's totals.
 
         Raises:
-            ClientError: There is no such profile, or a wipe is not done.
+            ClientError: There is no such profile, or `check_whole` raises it.
         """
-        self.recorded.check_whole()
+        self.check_whole()
         key = f"{wall}/{profile}"
         rows = self.latest(self.topics.overview, partition=self._partition(key), only=key)
         if key not in rows:

@@ -7,7 +7,7 @@ Each version has its own consumer group, changelogs and intermediate topics. The
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
@@ -24,7 +24,7 @@ from streams.contract.records import VersionSwitched
 from streams.contract.topics import Topics, delete_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from streams.settings import Settings
 
@@ -36,10 +36,12 @@ class Recorded:
     Attributes:
         version: The version that the last rebuild switched to; None if there was no rebuild.
         wiped_digest: If a wipe was begun and is not done: digest of the rows before it.
+        topic_ids: Ids of the topics that the state was made of, by name, as far as they are known.
     """
 
     version: int | None = None
     wiped_digest: str | None = None
+    topic_ids: Mapping[str, str] = field(default_factory=dict)
 
     def check_whole(self) -> None:
         """Make sure that no wipe was ended before it was done.
@@ -68,21 +70,30 @@ def recorded(settings: Settings) -> Recorded:
         for message in reader.read(topic.name):
             if message is not None:
                 last[message.key() or b""] = message.value()
-    switched = last.get(settings.app_id.encode())
-    wiping = last.get(wipe_key(settings).encode())
-    if switched is None and wiping is None:
+    keys = (settings.app_id, wipe_key(settings), topics_key(settings))
+    values = [last.get(key.encode()) for key in keys]
+    if not any(values):
         return Recorded()
     codecs = connect_registry(settings, [topic])
-    codecs.fetch_schemas_blocking([switched, wiping])
+    codecs.fetch_schemas_blocking(values)
+    switched, wiping, made_of = (
+        None if value is None else codecs.decode_any(value, VersionSwitched) for value in values
+    )
     return Recorded(
-        None if switched is None else codecs.decode_any(switched, VersionSwitched).version,
-        None if wiping is None else codecs.decode_any(wiping, VersionSwitched).digest,
+        None if switched is None else switched.version,
+        None if wiping is None else wiping.digest,
+        {} if made_of is None else made_of.topic_ids,
     )
 
 
 def wipe_key(settings: Settings) -> str:
     """Key on `wall.versions` of the record that stands there while a wipe is not done."""
     return f"{settings.app_id}/wipe"
+
+
+def topics_key(settings: Settings) -> str:
+    """Key on `wall.versions` of the record that has the ids of the topics."""
+    return f"{settings.app_id}/topics"
 
 
 def recorded_version(settings: Settings) -> int | None:

@@ -365,6 +365,7 @@ class VersionSwitched:
     version: int
     previous: int
     digest: str
+    topic_ids: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

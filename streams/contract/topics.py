@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -20,7 +21,7 @@ from confluent_kafka.admin import (
 from streams.contract import records
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from streams.settings import Settings
 
@@ -288,18 +289,11 @@ def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[tuple[Top
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
     existing = admin.list_topics(timeout=timeout_s).topics
     wanted = Topics.of(settings).all()
-    for topic in wanted:
-        if topic.name not in existing:
-            continue
-        found = len(existing[topic.name].partitions)
-        if found != topic.partitions(settings):
-            if topic.ordered:
-                raise TopicMismatch(f"topic {topic.name} has {found} partitions, and must have one")
-            # Tables and their sources are matched by partition: another number breaks both.
-            raise TopicMismatch(
-                f"topic {topic.name} has {found} partitions, but THEWALL_PARTITIONS is "
-                f"{settings.partitions}: set it to {found}, or use another THEWALL_TOPIC_PREFIX"
-            )
+    mismatch = partition_mismatch(
+        {t: len(found.partitions) for t, found in existing.items()}, settings
+    )
+    if mismatch is not None:
+        raise TopicMismatch(mismatch)
     missing = [topic for topic in wanted if topic.name not in existing]
     created = admin.create_topics([_new(topic, settings) for topic in missing]) if missing else {}
     present = [_update(topic) for topic in wanted if topic.name in existing]
@@ -313,6 +307,38 @@ def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[tuple[Top
     if missing:
         _wait_for_leaders(admin, missing, timeout_s)
     return [(topic, topic in missing) for topic in wanted]
+
+
+def partition_mismatch(partitions: Mapping[str, int], settings: Settings) -> str | None:
+    """Which topic has another number of partitions than it must have, and what to do.
+
+    Tables and their sources are matched by partition, and a key's partition follows from their
+    number: another number breaks both.
+
+    Args:
+        partitions: How many each existing topic has.
+        settings: How many there should be.
+    """
+    topics = Topics.of(settings)
+    there = [topic for topic in topics.all() if topic.name in partitions]
+    numbers = Counter(partitions[topic.name] for topic in there if not topic.ordered)
+    most = max(numbers, key=numbers.__getitem__, default=settings.partitions)
+    for topic in there:
+        found, right = partitions[topic.name], topic.partitions(settings)
+        if found == right:
+            continue
+        if not topic.ordered and right != most:
+            return (
+                f"most topics have {most} partitions, but THEWALL_PARTITIONS is {right}: set it to "
+                f"{most}, or use another THEWALL_TOPIC_PREFIX"
+            )
+        text = (
+            f"topic {topic.name} has {found} partitions, and must have {right}: stop the workers, "
+            "delete the topic, as Kafka can't take partitions away, and run `thewall replay "
+            "--wipe`, which creates it anew and builds what is on the input topics"
+        )
+        return f"{text}; then submit again what was on it" if topic in topics.doors else text
+    return None
 
 
 def truncate_topics(settings: Settings, names: Sequence[str], timeout_s: float = 30.0) -> None:

@@ -75,9 +75,11 @@ class Rebuild:
             timeout_s: How long each wait for a worker may take, in seconds.
 
         Raises:
-            ClientError: The version was used, or another rebuild is under way.
+            ClientError: The version was used, or another rebuild is under way, or what the current
+                version has built is not of the topics that are there.
         """
         self.current = Client(version_to_run(settings))
+        self.current.check_whole()
         self.settings = self.current.settings
         self.timeout_s = timeout_s
         version = self.settings.version

@@ -9,7 +9,7 @@ from confluent_kafka.admin import OffsetSpec
 
 from streams.client.group import Group
 from streams.client.kafka import ANY_PARTITION, ClientError, produce
-from streams.client.versions import wipe_key
+from streams.client.versions import topics_key, wipe_key
 from streams.contract.records import VersionSwitched
 from streams.contract.topics import create_topics, delete_topics, truncate_topics
 
@@ -64,7 +64,7 @@ class Replay:
         worker runs, and the same again does all of it.
 
         Args:
-            digest: Of the rows before it.
+            digest: Of the rows before it; empty if nothing should be the same again.
 
         Raises:
             ClientError: The broker did not take what was sent, or a worker has started.
@@ -72,7 +72,8 @@ class Replay:
         """
         client, topics = self.client, self.client.topics
         version = client.settings.version
-        self._mark_wipe(client.codecs.encode(VersionSwitched(version, version, digest)))
+        mark = client.codecs.encode(VersionSwitched(version, version, digest))
+        self._record(wipe_key(client.settings), mark)
         with self.group.fenced():  # a worker that has read `wall.versions` before that
             produce_tombstones(client, (topics.daily, topics.overview))
             truncate_topics(client.settings, [topic.name for topic in topics.intermediate])
@@ -80,11 +81,11 @@ class Replay:
             create_topics(client.settings)
         read = (*topics.inputs, *topics.intermediate)
         self.group.commit(self.group.offsets(read, OffsetSpec.earliest()))
-        self._mark_wipe(None)
+        self._record(topics_key(client.settings), None)  # the next worker records those of now
+        self._record(wipe_key(client.settings), None)
 
-    def _mark_wipe(self, value: bytes | None) -> None:
+    def _record(self, key: str, value: bytes | None) -> None:
         client = self.client
-        key = wipe_key(client.settings)
         produce(client.settings, [(client.topics.versions.name, key, value, ANY_PARTITION)])
 
 

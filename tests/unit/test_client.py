@@ -49,7 +49,7 @@ def client_of(monkeypatch):
             def __exit__(self, *error: object) -> None:
                 pass
 
-            def read(self, *_: object, follow: bool):
+            def read(self, *_: object, follow: bool, **__: object):
                 for number, record in enumerate(records, start=1):
                     self.at_end = number == len(records)
                     yield Message(*record)

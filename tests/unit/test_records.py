@@ -33,6 +33,10 @@ def check(hint: Any, avro: Any, where: str) -> None:
     elif avro["type"] == "array":
         assert get_origin(hint) is list, where
         check(get_args(hint)[0], avro["items"], where)
+    elif avro["type"] == "map":
+        assert get_origin(hint) is dict, where
+        assert get_args(hint)[0] is str, where
+        check(get_args(hint)[1], avro["values"], where)
     elif avro["type"] == "enum":
         assert hint == Literal[tuple(avro["symbols"])], where
     else:

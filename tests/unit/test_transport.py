@@ -97,7 +97,7 @@ async def test_a_batch_that_does_not_begin_where_the_last_one_ended_is_read_agai
     tp = TP("in", 0)
     consumer = BatchConsumer.__new__(BatchConsumer)
     consumer.__dict__.update(
-        app=SimpleNamespace(consumer_generation_id=1, monitor=Mock()),
+        app=SimpleNamespace(consumer_generation_id=1, monitor=Mock(), fault=None),
         _thread=SimpleNamespace(starts={}, ends={}), _next={tp: 10}, _fetched_across_seek=False,
         flow_active=True, highwater=lambda _: 99, _is_changelog_tp=lambda _: False,
         perform_seek=AsyncMock(), _stopped=Event(), _crashed=Event(),
@@ -139,7 +139,7 @@ async def test_a_position_that_moves_over_markers_and_aborted_records_is_handed_
 
 def test_what_is_committed_is_the_position_and_not_the_last_record():
     consumer = object.__new__(BatchConsumer)
-    consumer.app = SimpleNamespace(read_until={}, consumer_generation_id=1)
+    consumer.app = SimpleNamespace(read_until={}, consumer_generation_id=1, fault=None)
     consumer._is_changelog_tp = lambda _: False
     record = SimpleNamespace(offset=4, timestamp=1000)
     for records, end in (([record], 5), ([record], 6), ([], 7)):

@@ -7,7 +7,7 @@ import pytest
 from streams.client import versions
 from streams.client.kafka import ClientError
 from streams.context import StageContext
-from streams.contract.topics import Topics
+from streams.contract.topics import Topics, partition_mismatch
 from streams.settings import Settings
 
 SETTINGS = Settings(bootstrap_servers="x", registry_url="x", app_version=2)
@@ -95,3 +95,18 @@ def test_plans_of_a_newer_application_version_are_newer():
     assert first.plan_version(7) == 7
     assert first.plan_version(10**12) < second.plan_version(0) < second.plan_version(1)
     assert StageContext(None, None, 1, 4095).plan_version(10**12) < 2**53
+
+
+def test_advice_on_partitions_does_not_go_in_a_circle():
+    settings = SETTINGS.model_copy(update={"app_version": 1})
+    there = {topic.name: topic.partitions(settings) for topic in Topics.of(settings).all()}
+    six = settings.model_copy(update={"partitions": 6})
+    assert partition_mismatch(there, settings) is None
+    assert "THEWALL_PARTITIONS is 6: set it to 4" in partition_mismatch(there, six)
+    enlarged = there | {"wall.profiles": 6}
+    said = partition_mismatch(enlarged, settings)
+    assert "wall.profiles has 6 partitions, and must have 4" in said
+    assert "delete the topic" in said
+    assert "submit again" in said
+    # Whoever sets the number of the one topic is told of the others.
+    assert "THEWALL_PARTITIONS is 6: set it to 4" in partition_mismatch(enlarged, six)

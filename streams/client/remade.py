@@ -1,0 +1,165 @@
+"""Topics that were deleted, created again or given more partitions under the workers.
+
+A topic that is created again has its old name, and offsets from 0. Tables say up to which offset a
+key's events are accepted, and plans have offsets for versions: both are of the topic that is gone,
+and what is submitted anew would look as if it were delivered again. Only the topic's id tells. So a
+record on `wall.versions` has the ids of the topics that the state was made of.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from streams.client.kafka import (
+    ANY_PARTITION,
+    REQUEST_TIMEOUT_S,
+    ClientError,
+    connect_registry,
+    produce,
+)
+from streams.client.versions import recorded, topics_key
+from streams.contract.records import VersionSwitched
+from streams.contract.topics import Topics, partition_mismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from streams.client.versions import Recorded
+    from streams.contract.topics import Topic
+    from streams.settings import Settings
+
+# The id that Kafka before 2.8 gives for every topic.
+NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+
+
+class Described(NamedTuple):
+    """A topic as the broker has it: its id, and how many partitions."""
+
+    id: str
+    partitions: int
+
+
+def stateful(topics: Topics) -> tuple[Topic, ...]:
+    """The topics whose offsets or rows the state of an application version is tied to.
+
+    Not ticks, of which no row is kept, nor lines of submissions, which are known by their time.
+    """
+    sources = (topics.walls, topics.profiles, topics.clock, *topics.intermediate)
+    return (*sources, *topics.changelogs, topics.daily, topics.overview)
+
+
+def describe(admin: AdminClient, names: Iterable[str]) -> dict[str, Described]:
+    """Those topics of these names that are there.
+
+    Raises:
+        KafkaException: The broker does not answer.
+    """
+    asked = admin.describe_topics(TopicCollection(list(names)), request_timeout=REQUEST_TIMEOUT_S)
+    found = {}
+    for name, future in asked.items():
+        try:
+            topic = future.result()
+        except KafkaException as error:
+            if error.args[0].name() != "UNKNOWN_TOPIC_OR_PART":
+                raise
+        else:
+            found[name] = Described(str(topic.topic_id), len(topic.partitions))
+    return found
+
+
+class TopicWatch:
+    """Knows which topics the state is of, and compares them with those on the broker."""
+
+    def __init__(self, settings: Settings, ids: Mapping[str, str]) -> None:
+        """Watch the topics of an application version, known by these ids."""
+        self._settings = settings
+        self._admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
+        self._topics = Topics.of(settings)
+        self.ids = dict(ids)
+
+    def present(self) -> dict[str, Described]:
+        """The topics of the version that are there.
+
+        Raises:
+            KafkaException: The broker does not answer.
+        """
+        return describe(self._admin, [topic.name for topic in self._topics.all()])
+
+    def fault(self) -> str | None:
+        """What has become of the topics that keeps the pipeline from going on, as one sentence.
+
+        Raises:
+            KafkaException: The broker does not answer.
+        """
+        there = self.present()
+        partitions = {name: topic.partitions for name, topic in there.items()}
+        mismatch = partition_mismatch(partitions, self._settings)
+        if mismatch is not None:
+            return mismatch
+        for topic in stateful(self._topics):
+            found, known = there.get(topic.name), self.ids.get(topic.name, NO_TOPIC_ID)
+            if NO_TOPIC_ID in (known, found.id if found else ""):
+                continue
+            if found is None or found.id != known:
+                what = "deleted and created again" if found else "deleted"
+                return (
+                    f"topic {topic.name} was {what}: what is built is of records that are gone; "
+                    "stop the workers and run `thewall replay --wipe`, which builds what is on the "
+                    "input topics now"
+                )
+        return None
+
+
+def topic_fault(settings: Settings, found: Recorded) -> str | None:
+    """As `TopicWatch.fault`, for a command.
+
+    Args:
+        settings: Those of the application version that is current.
+        found: What `wall.versions` says.
+
+    Raises:
+        ClientError: The broker does not answer.
+    """
+    try:
+        return TopicWatch(settings, found.topic_ids).fault()
+    except KafkaException as error:
+        raise ClientError(f"the broker does not answer: {error.args[0].str()}") from error
+
+
+def check_topics(settings: Settings, found: Recorded) -> None:
+    """Make sure that the topics are those that the state is of.
+
+    Raises:
+        ClientError: They are not; or the broker does not answer.
+    """
+    fault = topic_fault(settings, found)
+    if fault is not None:
+        raise ClientError(fault)
+
+
+def watch_topics(settings: Settings) -> TopicWatch:
+    """Watch the topics of a worker, and record the ids of those that were not known yet.
+
+    Raises:
+        ClientError: The broker or the registry does not answer.
+        KafkaException: Likewise.
+    """
+    if settings.shadow:  # its state ends with it
+        watch = TopicWatch(settings, {})
+        watch.ids = {name: topic.id for name, topic in watch.present().items()}
+        return watch
+    found = recorded(settings)
+    watch = TopicWatch(settings, found.topic_ids)
+    there = watch.present()
+    names = [topic.name for topic in stateful(Topics.of(settings)) if topic.name in there]
+    new = {name: there[name].id for name in names if name not in watch.ids}
+    if new:
+        watch.ids |= new
+        versions = Topics.of(settings).versions
+        record = VersionSwitched(settings.version, settings.version, "", watch.ids)
+        value = connect_registry(settings, [versions]).encode(record)
+        produce(settings, [(versions.name, topics_key(settings), value, ANY_PARTITION)])
+    return watch

@@ -88,6 +88,7 @@ class Cluster:
             app_id=prefix,
             topic_prefix=prefix,
             partitions=partitions,
+            create_topics=True,
         )
         self.admin = AdminClient({"bootstrap.servers": stack.bootstrap_servers, "log_level": 4})
         create_topics(self.settings)

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from bench.cluster import FETCH, Cluster, wait_until
 from bench.engines import OURS
 from bench.throughput import new_prefix
-from streams.contract.codecs import register_schemas
+from streams.contract.codecs import prepare_codecs
 from streams.contract.records import CrewRow
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Changelog:
         self.rows = rows
         topics = self.cluster.topics.all()
         (self.topic,) = (t.name for t in topics if t.name.endswith("-crews-changelog"))
-        codec = register_schemas(stack.registry_url, topics).of(CrewRow)
+        codec = prepare_codecs(self.cluster.settings, topics).of(CrewRow)
         encode = codec.encoder("section", "busy_until")
         common = {"version": 1, "profile": 1, "relieved_on": None}
         for first in range(1, rows + 1, CREWS_A_WALL):

@@ -8,8 +8,9 @@ import logging
 import platform
 import time
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import faust
 import uvloop
 
 from streams import logs, metrics
@@ -21,9 +22,10 @@ from streams.client.remade import watch_topics
 from streams.client.versions import check_current, version_to_run
 from streams.clock import ticker
 from streams.context import StageContext
-from streams.contract.codecs import register_schemas
+from streams.contract.clients import aiokafka_security, broker_config, ssl_context
+from streams.contract.codecs import prepare_codecs
 from streams.contract.dead_letters import Reason
-from streams.contract.topics import Topics, create_topics
+from streams.contract.topics import Topics, require_topics
 from streams.metrics.worker import WorkerMetrics
 from streams.views import pages
 
@@ -47,6 +49,8 @@ def create_app(settings: Settings) -> BatchApp:
     Waits for a registry that is down.
 
     Raises:
+        TopicMissing: A topic is not there, and the settings do not say to create it.
+        SchemaMissing: A schema is not there, likewise.
         TopicMismatch: A topic is there with another number of partitions than is set.
         SchemaRegistryError: The registry refuses a schema.
         KafkaException: The broker refuses a topic or does not answer.
@@ -54,11 +58,12 @@ def create_app(settings: Settings) -> BatchApp:
     """
     on_disk = settings.store == "rocksdb"
     # First: if another worker has the directory, nothing may be done.
-    directory = RocksDirectory(settings.worker_dir, settings.bootstrap_servers) if on_disk else None
-    create_topics(settings)
+    brokers, security = settings.bootstrap_servers, broker_config(settings)
+    directory = RocksDirectory(settings.worker_dir, brokers, security) if on_disk else None
+    require_topics(settings)
     topic_watch = watch_topics(settings)
     topics = Topics.of(settings)
-    codecs = register_schemas(settings.registry_url, topics.all())
+    codecs = prepare_codecs(settings, topics.all())
     codecs.fetch_earlier_schemas((topics.handled, *topics.changelogs))
 
     async def fetch_schemas(records: Sequence[Record]) -> None:
@@ -71,11 +76,12 @@ def create_app(settings: Settings) -> BatchApp:
     app = BatchApp(
         settings.app_id,
         output=BatchProducer(
-            settings.bootstrap_servers,
+            brokers,
             # Shorter than the session: a worker that was stopped, and has lost its partitions
             # meanwhile, must not wake up and send what it held.
             timeout_s=settings.session_timeout_s * 0.9,
             max_suspension_s=settings.session_timeout_s * 0.8,
+            security=aiokafka_security(settings),
         ),
         prepare=fetch_schemas,
         dead_letter=context.dead_letter,
@@ -86,7 +92,8 @@ def create_app(settings: Settings) -> BatchApp:
         directory=directory,
         journal=CrashJournal(settings.worker_dir),
         version=settings.version,
-        broker=[f"kafka://{address}" for address in settings.bootstrap_servers.split(",")],
+        broker=[f"kafka://{address}" for address in brokers.split(",")],
+        broker_credentials=_credentials(settings),
         datadir=settings.worker_dir,
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication_factor,
@@ -132,9 +139,23 @@ def create_app(settings: Settings) -> BatchApp:
         ticker.register(app, tables["clock"], context)
         handled = app.batch_table("submissions", 1, changelog=topics.handled.name)
         submissions.register(app, handled, context)
-    app.watch(settings.bootstrap_servers, settings.watchdog_s)
+    app.watch(brokers, settings.watchdog_s, security)
     observer.watch(app, pages.register(app, tables["overview"], context, settings))
     return app
+
+
+def _credentials(settings: Settings) -> Any:
+    """Who a worker's consumer is, as Faust takes it; None without TLS and without a user."""
+    context = ssl_context(settings)
+    if "SASL" not in settings.kafka_security_protocol:
+        return None if context is None else faust.SSLCredentials(context)
+    password = settings.kafka_password.get_secret_value() if settings.kafka_password else ""
+    return faust.SASLCredentials(
+        username=settings.kafka_user,
+        password=password,
+        mechanism=settings.kafka_sasl_mechanism,
+        ssl_context=context,
+    )
 
 
 def run_worker(settings: Settings) -> None:

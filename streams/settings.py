@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from platformdirs import user_data_path
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from domain.rules import DEFAULT_WALL
 from domain.wall import checked_wall_id
@@ -17,16 +24,44 @@ from streams import addresses
 
 # What may stand in the name of a topic or a group, with room for what we add.
 NAME = r"^[A-Za-z0-9._-]{1,100}$"
+ENV_PREFIX = "THEWALL_"
+SECRETS = frozenset({"api_token", "kafka_password", "kafka_key_password", "registry_password"})
+"""Fields that no file of ours and no line of a log has."""
+
+
+OwnPath: TypeAlias = Annotated[Path, AfterValidator(addresses.own_path)]
+
+
+class SecretFiles(EnvSettingsSource):
+    """A secret may be in a file: `THEWALL_…_FILE` names it, `THEWALL_…` itself goes first."""
+
+    def __call__(self) -> dict[str, Any]:
+        """The secrets that are in files.
+
+        Raises:
+            SettingsError: A file can't be read.
+        """
+        found = {}
+        for name in sorted(SECRETS):
+            variable = f"{ENV_PREFIX}{name.upper()}_FILE"
+            path = os.environ.get(variable)
+            if path:
+                try:
+                    found[name] = Path(path).read_text(encoding="utf-8").rstrip("\n")
+                except (OSError, UnicodeDecodeError) as error:
+                    raise SettingsError(f"{variable}: {path} can't be read: {error}") from error
+        return found
 
 
 class Settings(BaseSettings):
     """What a worker or a command needs to know of its surroundings.
 
-    Each field is read from the environment variable `THEWALL_` + its name in capitals.
+    Each field is read from the environment variable `THEWALL_` + its name in capitals; secrets
+    also from the file that this variable with `_FILE` names.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="THEWALL_",
+        env_prefix=ENV_PREFIX,
         env_ignore_empty=True,  # a line `THEWALL_…=` of an env file sets nothing
         validate_default=True,
         frozen=True,
@@ -38,6 +73,33 @@ class Settings(BaseSettings):
     registry_url: Annotated[str, AfterValidator(addresses.registry)] = Field(
         default="", description="Schema registry (Confluent API); empty for the embedded stack"
     )
+    create_topics: bool = Field(
+        default=False, description="Create topics and register schemas that are missing, instead "
+        "of saying so; on with the embedded stack. Otherwise only `thewall topics` does it",
+    )  # fmt: skip
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="How to talk to the brokers"
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="How a user proves who it is"
+    )
+    kafka_user: str = Field(default="", description="User of the brokers")
+    kafka_password: SecretStr | None = Field(default=None, description="Password of that user")
+    kafka_ca: OwnPath | None = Field(
+        default=None, description="PEM file of the authorities that vouch for the brokers; the "
+        "system's unless set",
+    )  # fmt: skip
+    kafka_certificate: OwnPath | None = Field(
+        default=None, description="PEM file of our certificate, for brokers that ask for one"
+    )
+    kafka_key: OwnPath | None = Field(default=None, description="PEM file of its key")
+    kafka_key_password: SecretStr | None = Field(default=None, description="Password of that key")
+    registry_user: str = Field(default="", description="User of the registry")
+    registry_password: SecretStr | None = Field(default=None, description="Password of that user")
+    registry_ca: OwnPath | None = Field(
+        default=None, description="PEM file of the authorities that vouch for the registry; the "
+        "system's unless set",
+    )  # fmt: skip
     app_id: str = Field(
         default="thewall",
         pattern=NAME,
@@ -125,6 +187,19 @@ class Settings(BaseSettings):
         default="text", description="What a line of the log is"
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given first, then the environment, then files of secrets."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, SecretFiles(settings_cls)
+
     @property
     def version(self) -> int:
         """The application version; the first, unless it is set or was found from Kafka."""
@@ -148,9 +223,7 @@ class Settings(BaseSettings):
 
     def shown(self) -> dict[str, Any]:
         """What is set to something else than the default, without secrets, for a log."""
-        fields = type(self).model_fields
-        secrets = {n for n in fields if isinstance(getattr(self, n), SecretStr)}
-        return self.model_dump(mode="json", exclude_defaults=True, exclude=secrets)
+        return self.model_dump(mode="json", exclude_defaults=True, exclude=set(SECRETS))
 
     def environment(self) -> dict[str, str]:
         """The settings as environment variables, for another process."""

@@ -103,8 +103,13 @@ class BatchApp(faust.App):
         # Per partition, how often messages derived from it were acknowledged.
         self._progress: Counter[tuple[str, int]] = Counter()
 
-    def watch(self, bootstrap_servers: str, timeout_s: float) -> None:
-        """End the process if it has lag and makes no progress for this long, in seconds."""
+    def watch(
+        self, bootstrap_servers: str, timeout_s: float, config: Mapping[str, Any] | None = None
+    ) -> None:
+        """End the process if it has lag and makes no progress for this long, in seconds.
+
+        The config is librdkafka's, for the watchdog's own connection.
+        """
         self._watchdog = Watchdog(
             bootstrap_servers,
             self.conf.id,
@@ -112,6 +117,7 @@ class BatchApp(faust.App):
             self._recovered,
             timeout_s,
             progress=self._progress,
+            config=config,
             on_lag=self.observer.lagging,
             is_halted=self._is_halted,
         )

@@ -24,7 +24,7 @@ from streams.batching.records import Column, Message, Messages
 from streams.batching.windows import windows
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from streams.batching.windows import PackedBatch, Window
 
@@ -66,7 +66,11 @@ class BatchProducer(Service):
     """Sends messages in rounds, in the order in which they were handed over."""
 
     def __init__(
-        self, bootstrap_servers: str, timeout_s: float = 30.0, max_suspension_s: float = 24.0
+        self,
+        bootstrap_servers: str,
+        timeout_s: float = 30.0,
+        max_suspension_s: float = 24.0,
+        security: Mapping[str, Any] | None = None,
     ) -> None:
         """Prepare to send; nothing is connected before the service starts.
 
@@ -76,10 +80,12 @@ class BatchProducer(Service):
             max_suspension_s: A process that was suspended for longer, in seconds, ends when it
                 wakes up, without sending anything: others own its partitions by then. Has to be
                 below the session timeout of the consumer group.
+            security: aiokafka's arguments about TLS and users; none for a broker without.
         """
         super().__init__()
         self._bootstrap_servers = bootstrap_servers
         self._timeout_s = timeout_s
+        self._security = security or {}
         self._client: AIOKafkaProducer | None = None
         self._partitions: dict[str, int] = {}
         self._waiting: deque[_Delivery] = deque()
@@ -107,6 +113,7 @@ class BatchProducer(Service):
             # Ordered and without duplicates, as long as this producer lives.
             enable_idempotence=True,
             request_timeout_ms=int(self._timeout_s * 1000),
+            **self._security,
         )
         try:
             await self._client.start()

@@ -73,19 +73,26 @@ class Checkpoint(NamedTuple):
 class RocksDirectory:
     """A worker's directory, and what all of its databases share."""
 
-    def __init__(self, path: Path, bootstrap_servers: str) -> None:
+    def __init__(
+        self, path: Path, bootstrap_servers: str, config: Mapping[str, Any] | None = None
+    ) -> None:
         """Lock the directory until the process ends, in whatever way.
 
         Args:
             path: The directory; created if it does not exist.
             bootstrap_servers: Kafka brokers as host:port,…
+            config: librdkafka settings that extend the defaults.
 
         Raises:
             StoreInUse: Another process uses it.
         """
         path.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 4}
+        self._config: dict[str, Any] = {
+            "bootstrap.servers": bootstrap_servers,
+            "log_level": 4,
+            **(config or {}),
+        }
         self._admin: AdminClient | None = None
         self._lock = FileLock(path / "lock")
         try:

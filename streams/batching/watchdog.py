@@ -43,6 +43,7 @@ class Watchdog:
         recovered: Callable[[], Any],
         timeout_s: float,
         progress: Mapping[Partition, int] | None = None,
+        config: Mapping[str, Any] | None = None,
         on_lag: Callable[[Mapping[Partition, Lag]], None] = lambda _: None,
         is_halted: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -56,10 +57,15 @@ class Watchdog:
             timeout_s: How long lag without progress is tolerated, in seconds.
             progress: Per partition, a number that grows whenever messages derived from it are
                 acknowledged: a batch that makes many is committed late.
+            config: librdkafka settings that extend the defaults.
             on_lag: Called with the lag of each partition whenever it was measured.
             is_halted: Asked every few seconds: whether the worker makes no progress on purpose.
         """
-        self._config: dict[str, Any] = {"bootstrap.servers": bootstrap_servers, "log_level": 0}
+        self._config: dict[str, Any] = {
+            "bootstrap.servers": bootstrap_servers,
+            "log_level": 0,
+            **(config or {}),
+        }
         self._group = group
         self._assigned = assigned
         self._recovered = recovered

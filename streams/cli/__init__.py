@@ -14,6 +14,7 @@ import sys
 import typer
 
 from streams.cli import (
+    acls,
     compare,
     deadletters,
     init,
@@ -69,7 +70,7 @@ def _options(
 
 for group in (
     init, stack, worker, web, submit, simulate, watch, read, questions, compare, deadletters,
-    topics, replay, rebuild,
+    topics, acls, replay, rebuild,
 ):  # fmt: skip
     group.register(app)
 add_examples(app)
@@ -127,14 +128,16 @@ def _sentence(error: Exception) -> str | None:
     from domain.errors import ClockConflict, InvalidWall
     from streams.cli.settings import InvalidSettings, MissingBroker
     from streams.client.kafka import ClientError
-    from streams.contract.topics import TopicMismatch
+    from streams.contract.codecs import SchemaMissing
+    from streams.contract.topics import TopicMismatch, TopicMissing
     from streams.devstack import StackError
     from streams.devstack.artifacts import FetchError
 
     match error:
         case (
             ClientError() | ClockConflict() | FetchError() | InvalidSettings() | InvalidWall()
-            | MissingBroker() | SchemaRegistryError() | StackError() | TopicMismatch()
+            | MissingBroker() | SchemaMissing() | SchemaRegistryError() | StackError()
+            | TopicMismatch() | TopicMissing()
         ):  # fmt: skip
             return str(error)
         case KafkaException():

@@ -63,6 +63,7 @@ EXAMPLES = {
     "simulate status": ("simulate status default",),
     "watch": ("watch default", "watch default > days.txt"),
     "topics": ("topics", "topics --json"),
+    "acls": ("acls worker", "acls producer --principal User:maester"),
     "consume": ("consume daily --max 5", "consume wall.dead-letters --follow"),
     "verify": ("verify", "verify default --json"),
     "replay": ("replay", "replay --to 2026-01-31T12:00", "replay --wipe"),

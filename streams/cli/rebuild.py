@@ -45,7 +45,8 @@ def rebuild(
     others. If the new rows are not what the domain computes, nothing is switched, and the exit
     status is 1.
     """
-    settings = load_settings()
+    # Another version has topics of its own.
+    settings = load_settings(create_topics=True)
     if drop_old:
         _drop_old(as_json)
         return

@@ -62,5 +62,6 @@ def load_settings(**overrides: object) -> Settings:
         update={
             "bootstrap_servers": settings.bootstrap_servers or stack.bootstrap_servers,
             "registry_url": settings.registry_url or stack.registry_url,
+            "create_topics": True,
         }
     )

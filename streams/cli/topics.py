@@ -24,7 +24,7 @@ DAY_MS = 24 * 60 * 60 * 1000
 
 def topics(as_json: AsJson = False) -> None:
     """Create the topics that are missing, register their schemas, and list them."""
-    settings = with_current_version(load_settings())
+    settings = with_current_version(load_settings(create_topics=True))
     listed = create_topics(settings, REQUEST_TIMEOUT_S)
     connect_registry(settings, Topics.of(settings).all())
     if as_json:

@@ -23,7 +23,7 @@ from streams.client.remade import check_topics
 from streams.client.versions import recorded
 from streams.contract.codecs import BadRecord
 from streams.contract.records import ProfileSubmitted, WallConfigured
-from streams.contract.topics import Topics, create_topics, partition_of
+from streams.contract.topics import Topics, check_partitions, create_topics, partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -41,7 +41,7 @@ class Client:
     """Writes to the input topics and reads the others, without a consumer group."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connect; create missing topics and register the schemas.
+        """Connect; create missing topics and register the schemas if the settings say so.
 
         The application version is the current one unless the settings name another.
 
@@ -56,7 +56,9 @@ class Client:
         existing = existing_partitions(settings)
         # Only if needed: a reader must not undo an operator's topic configuration.
         wanted = {topic.name: topic.partitions(settings) for topic in self.topics.all()}
-        if any(existing.get(name) != number for name, number in wanted.items()):
+        if not settings.create_topics:
+            check_partitions(settings, existing)
+        elif any(existing.get(name) != number for name, number in wanted.items()):
             create_topics(settings, REQUEST_TIMEOUT_S)
         self.codecs = connect_registry(settings, self.topics.all())
 

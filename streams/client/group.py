@@ -16,6 +16,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
 
 from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, retry_until_led
+from streams.contract.clients import broker_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ class Group:
         self.settings = settings
         self.name = settings.group
         self.topics = topics
-        self._admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
+        self._admin = AdminClient(broker_config(settings))
 
     def members(self) -> int:
         """Number of workers; a killed one counts until its session times out."""
@@ -234,9 +235,8 @@ class Group:
     def _consumer(self, config: dict[str, str | int | bool] | None = None) -> Iterator[Consumer]:
         consumer = Consumer(
             {
-                "bootstrap.servers": self.settings.bootstrap_servers,
+                **broker_config(self.settings),
                 "group.id": self.name,
-                "log_level": 0,
                 **(config or {}),
             }
         )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.schema_registry.error import SchemaRegistryError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from streams.contract.codecs import register_schemas
+from streams.contract.clients import broker_config
+from streams.contract.codecs import prepare_codecs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from confluent_kafka import KafkaError, Message
+    from confluent_kafka import Message
 
     from streams.contract.codecs import Codecs
     from streams.contract.topics import Topic
@@ -35,11 +37,24 @@ def existing_partitions(settings: Settings) -> dict[str, int]:
     Raises:
         ClientError: The broker does not answer.
     """
-    # No logging: librdkafka would write every attempt to standard error.
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
+    told: list[KafkaError] = []
+    admin = AdminClient(broker_config(settings) | {"error_cb": told.append})
     try:
         topics = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
     except KafkaException as error:
+        admin.poll(0)
+        for reason in told:
+            if reason.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - public in all but name
+                raise ClientError(
+                    f"the broker at {settings.bootstrap_servers} refuses user "
+                    f"{settings.kafka_user or 'nobody'}: wrong user, password or mechanism"
+                ) from error
+            if reason.code() == KafkaError._SSL:  # noqa: SLF001
+                raise ClientError(
+                    f"no TLS with the broker at {settings.bootstrap_servers}: "
+                    f"{reason.str()[:300]}; look at THEWALL_KAFKA_SECURITY_PROTOCOL, _CA and "
+                    "_CERTIFICATE"
+                ) from error
         raise ClientError(
             f"the broker at {settings.bootstrap_servers} does not answer "
             f"({error.args[0].str()}); start it with `thewall up`"
@@ -58,14 +73,23 @@ def retry_until_led(call: Callable[[], T]) -> T:
 
 
 def connect_registry(settings: Settings, topics: Iterable[Topic]) -> Codecs:
-    """Register the schemas of the topics.
+    """The codecs of the topics, whose schemas are registered if the settings say so.
 
     Raises:
         ClientError: The registry does not answer.
+        SchemaMissing: It lacks a schema, and the settings do not say to register it.
         SchemaRegistryError: The registry refuses a schema.
     """
     try:
-        return register_schemas(settings.registry_url, topics, timeout_s=REQUEST_TIMEOUT_S)
+        return prepare_codecs(settings, topics, REQUEST_TIMEOUT_S)
+    except SchemaRegistryError as error:
+        if error.http_status_code not in (401, 403):
+            raise
+        why = "wrong user or password" if error.http_status_code == 401 else "no right to do this"
+        raise ClientError(
+            f"the registry at {settings.registry_url} refuses user "
+            f"{settings.registry_user or 'nobody'}: {why}"
+        ) from error
     except OSError as error:
         raise ClientError(
             f"the registry at {settings.registry_url} does not answer ({error}); start it "
@@ -97,18 +121,17 @@ def produce(
     Raises:
         ClientError: The broker did not take some of them.
     """
-    failures: list[KafkaError] = []
+    failures: list[tuple[KafkaError, str | None]] = []
     latest_ms = 0
     producer = Producer(
         {
-            "bootstrap.servers": settings.bootstrap_servers,
+            **broker_config(settings),
             "enable.idempotence": True,
             # Java's partitioner: librdkafka's default would choose a partition where no stage
             # expects the key.
             "partitioner": "murmur2_random",
             "linger.ms": 1,
             "message.timeout.ms": int(REQUEST_TIMEOUT_S * 1000),
-            "log_level": 0,
         }
     )
 
@@ -116,7 +139,12 @@ def produce(
         nonlocal latest_ms
         latest_ms = max(latest_ms, message.timestamp()[1])
         if error is not None:
-            failures.append(error)
+            failures.append((error, message.topic()))
+
+    def no_right(error: KafkaError, topic: str | None) -> str:
+        if error.code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return error.str()
+        return f"user {settings.kafka_user or 'nobody'} has no right to write to {topic}"
 
     for topic, key, value, partition in records:
         while True:
@@ -127,7 +155,7 @@ def produce(
                 producer.poll(0.1)
     unanswered = producer.flush(REQUEST_TIMEOUT_S + 1)
     if failures or unanswered:
-        why = failures[0].str() if failures else "it did not answer"
+        why = no_right(*failures[0]) if failures else "it did not answer"
         raise ClientError(
             f"the broker did not take {len(failures) + unanswered:,} records ({why}); do the "
             "same again: nothing is counted twice"

@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, retry_until_led
+from streams.contract.clients import broker_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,14 +40,13 @@ class Reader:
         self._admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
         self._consumer = Consumer(
             {
-                "bootstrap.servers": settings.bootstrap_servers,
+                **broker_config(settings),
                 # librdkafka requires a group id; nothing is ever committed for it.
                 "group.id": f"{settings.app_id}-reader",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 10,
-                "log_level": 0,
             }
         )
         self._ends: dict[int, int] = {}

@@ -20,6 +20,7 @@ from streams.client.kafka import (
     existing_partitions,
 )
 from streams.client.reader import Reader
+from streams.contract.clients import broker_config
 from streams.contract.records import VersionSwitched
 from streams.contract.topics import Topics, delete_topics
 
@@ -206,7 +207,7 @@ def drop(settings: Settings, versions: Iterable[int]) -> list[str]:
     """
     existing = topics_by_version(settings)
     dropped: list[str] = []
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
+    admin = AdminClient(broker_config(settings))
     for version in existing.keys() & set(versions):
         group = settings.model_copy(update={"app_version": version}).group
         try:

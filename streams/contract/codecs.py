@@ -35,9 +35,9 @@ from confluent_kafka.schema_registry import (
 )
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from streams.addresses import asked_directly
 from streams.contract.avro_checks import BodyCheck, DamagedBody, plain_schema
 from streams.contract.batch_codecs import compile_decoder, compile_encoder
+from streams.contract.clients import registry_client
 from streams.contract.dead_letters import Reason
 from streams.contract.records import SUBMITTED
 from streams.contract.registry import retry_while_down
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from streams.contract.batch_codecs import Decoder, Encoder
     from streams.contract.topics import Topic
+    from streams.settings import Settings
 
 # The fields of a record by name, as Avro has them: what becomes JSON at once needs no instance.
 Fields: TypeAlias = dict[str, Any]
@@ -305,35 +306,60 @@ def _set_compatibility(client: SchemaRegistryClient, subject: str) -> None:
             raise
 
 
-def register_schemas(url: str, topics: Iterable[Topic], timeout_s: float | None = None) -> Codecs:
-    """Register the schemas of the topics' records.
+class SchemaMissing(RuntimeError):
+    """The registry does not have a schema of ours, and we are not the one who registers it."""
+
+
+def prepare_codecs(
+    settings: Settings, topics: Iterable[Topic], timeout_s: float | None = None
+) -> Codecs:
+    """The codecs of the topics' records, registered if the settings say so, else as they are.
 
     Args:
-        url: The registry's Confluent-compatible address.
+        settings: Where the registry is, and whether schemas that are missing are registered.
         topics: The topics.
         timeout_s: How long to wait for a registry that is down, in seconds; None for ever.
 
     Raises:
         SchemaRegistryError: The registry refuses a schema, for example as incompatible.
+        SchemaMissing: It does not have one, and the settings do not say to register it.
         OSError: The registry is still down after the timeout.
     """
-    # No retries by the client: retry_while_down repeats the call, within our own timeout.
-    with asked_directly(url):
-        client = SchemaRegistryClient({"url": url, "timeout": 10, "max.retries": 0})
-
+    ask = _register if settings.create_topics else _look_up
+    client = registry_client(settings)
     begun = time.monotonic()
 
     def left_s() -> float | None:
         # One timeout for all calls, those that wait for a thread included.
         return None if timeout_s is None else max(0.0, begun + timeout_s - time.monotonic())
 
-    def register_one(subject_and_type: tuple[str, type[Any]]) -> tuple[type[Any], int]:
+    def id_of(subject_and_type: tuple[str, type[Any]]) -> tuple[type[Any], int]:
         subject, record_type = subject_and_type
         schema = Schema(load_schema(record_type.__name__), "AVRO")
-        schema_id = retry_while_down(partial(client.register_schema, subject, schema), left_s())
-        retry_while_down(partial(_set_compatibility, client, subject), left_s())
-        return record_type, schema_id
+        return record_type, ask(client, subject, schema, left_s)
 
     subjects = [(topic.subject(of), of) for topic in topics for of in topic.records]
     with ThreadPoolExecutor(max_workers=8) as pool:
-        return Codecs(dict(pool.map(register_one, subjects)), client)
+        return Codecs(dict(pool.map(id_of, subjects)), client)
+
+
+Left: TypeAlias = "Callable[[], float | None]"
+
+
+def _register(client: SchemaRegistryClient, subject: str, schema: Schema, left_s: Left) -> int:
+    schema_id = retry_while_down(partial(client.register_schema, subject, schema), left_s())
+    retry_while_down(partial(_set_compatibility, client, subject), left_s())
+    return schema_id
+
+
+def _look_up(client: SchemaRegistryClient, subject: str, schema: Schema, left_s: Left) -> int:
+    try:
+        found = retry_while_down(partial(client.lookup_schema, subject, schema), left_s())
+    except SchemaRegistryError as error:
+        if error.http_status_code != 404:
+            raise
+        raise SchemaMissing(
+            f"the registry has no schema {subject} like this code's: let somebody who may register "
+            "it run `thewall topics`"
+        ) from error
+    return int(found.schema_id or 0)

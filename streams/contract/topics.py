@@ -19,6 +19,7 @@ from confluent_kafka.admin import (
 )
 
 from streams.contract import records
+from streams.contract.clients import broker_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +42,10 @@ DEAD_LETTER_BYTES = 4 * 1024 * 1024
 
 class TopicMismatch(RuntimeError):
     """An existing topic has another number of partitions than it must have."""
+
+
+class TopicMissing(RuntimeError):
+    """A topic is not there, or may not be seen, and we are not the one who creates it."""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -286,14 +291,10 @@ def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[tuple[Top
         TopicMismatch: An existing topic has another number of partitions than it must have.
         KafkaException: The broker refused, or did not answer in time.
     """
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
+    admin = AdminClient(broker_config(settings))
     existing = admin.list_topics(timeout=timeout_s).topics
     wanted = Topics.of(settings).all()
-    mismatch = partition_mismatch(
-        {t: len(found.partitions) for t, found in existing.items()}, settings
-    )
-    if mismatch is not None:
-        raise TopicMismatch(mismatch)
+    check_partitions(settings, {name: len(t.partitions) for name, t in existing.items()})
     missing = [topic for topic in wanted if topic.name not in existing]
     created = admin.create_topics([_new(topic, settings) for topic in missing]) if missing else {}
     present = [_update(topic) for topic in wanted if topic.name in existing]
@@ -341,13 +342,51 @@ def partition_mismatch(partitions: Mapping[str, int], settings: Settings) -> str
     return None
 
 
+def require_topics(settings: Settings, timeout_s: float = 30.0) -> None:
+    """Make sure that a worker finds its topics: create them if the settings say so.
+
+    Raises:
+        TopicMissing: One is not there, and the settings do not say to create it.
+        TopicMismatch: An existing topic has another number of partitions than it must have.
+        KafkaException: The broker refused, or did not answer in time.
+    """
+    if settings.create_topics:
+        create_topics(settings, timeout_s)
+        return
+    found = AdminClient(broker_config(settings)).list_topics(timeout=timeout_s).topics
+    existing = {name: len(topic.partitions) for name, topic in found.items()}
+    check_partitions(settings, existing)
+    missing = [topic.name for topic in Topics.of(settings).all() if topic.name not in existing]
+    if missing:
+        user = settings.kafka_user or "nobody"
+        raise TopicMissing(
+            f"topics {', '.join(missing)} are not there, or user {user} may not see them: let "
+            "somebody who may create them run `thewall topics`, and see `thewall acls worker`"
+        )
+
+
+def check_partitions(settings: Settings, existing: Mapping[str, int]) -> None:
+    """Make sure that topics have as many partitions as they must have.
+
+    Args:
+        settings: How many those are.
+        existing: Number of partitions of the topics that are there.
+
+    Raises:
+        TopicMismatch: One has another number.
+    """
+    mismatch = partition_mismatch(existing, settings)
+    if mismatch is not None:
+        raise TopicMismatch(mismatch)
+
+
 def truncate_topics(settings: Settings, names: Sequence[str], timeout_s: float = 30.0) -> None:
     """Delete all records of topics; offsets go on where they were.
 
     Raises:
         KafkaException: The broker refused, or has not done it in time, in seconds.
     """
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
+    admin = AdminClient(broker_config(settings))
     there = admin.list_topics(timeout=timeout_s).topics
     ends = [
         TopicPartition(name, partition, OFFSET_END)
@@ -365,7 +404,7 @@ def delete_topics(settings: Settings, names: Sequence[str], timeout_s: float = 3
     Raises:
         KafkaException: The broker refused, or has not done it in time, in seconds.
     """
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 4})
+    admin = AdminClient(broker_config(settings))
     for future in (admin.delete_topics(list(names)) if names else {}).values():
         try:
             future.result(timeout_s)

@@ -19,7 +19,7 @@ from streams.addresses import reachable_host, shown_host
 from streams.client.kafka import ClientError
 from streams.devstack.processes import Daemon
 from streams.operations.supervisor import STOP_DEADLINE_S, web_ports
-from streams.settings import Settings
+from streams.settings import SECRETS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -72,8 +72,8 @@ class Background:
         facts = self._daemon.facts()
         if not facts:
             return None
-        # The token is in no file: it is whatever it is for this command.
-        token = self._settings.model_dump(include={"api_token"})
+        # Secrets are in no file: they are what they are for this command.
+        token = self._settings.model_dump(include=set(SECRETS))
         try:
             settings = Settings.model_validate(facts["settings"] | token)
             return Running(settings, int(facts["processes"]))
@@ -124,7 +124,7 @@ class Background:
                 [sys.executable, "-m", "streams", *self.command(processes)],
                 os.environ | settings.environment(),
                 processes=processes,
-                settings=settings.model_dump(mode="json", exclude={"api_token"}),
+                settings=settings.model_dump(mode="json", exclude=set(SECRETS)),
             )
             self._wait_until_ready(processes, on_progress)
             return True

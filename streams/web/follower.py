@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.client.kafka import REQUEST_TIMEOUT_S
+from streams.contract.clients import broker_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -78,7 +79,7 @@ class Follower:
         self._stopping = Event()
         self._consumer = Consumer(
             {
-                "bootstrap.servers": settings.bootstrap_servers,
+                **broker_config(settings),
                 # librdkafka requires a group id; nothing is ever committed for it.
                 "group.id": f"{settings.app_id}-web",
                 "enable.auto.commit": False,
@@ -88,7 +89,6 @@ class Follower:
                 # Of a tail nothing is fetched that will be jumped over.
                 "queued.max.messages.kbytes": 16 * 1024 if tail is None else 1024,
                 "max.partition.fetch.bytes": 1024 * 1024 if tail is None else 64 * 1024,
-                "log_level": 0,
             }
         )
         self._thread = Thread(target=self._run, name="follower", daemon=True)

@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, connect_registry
 from streams.client.versions import with_current_version
+from streams.contract.clients import broker_config
 from streams.contract.topics import Topics
 from streams.web.decoding import Decoder
 from streams.web.follower import Follower
@@ -109,7 +110,7 @@ class Following:
         self._on_switch = on_switch
         self._on_failure = on_failure
         self._next: Generation | None = None
-        self._admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
+        self._admin = AdminClient(broker_config(settings))
         self._task: asyncio.Task[None] | None = None
         # The end of `wall.versions` when the current version was last looked up, and what it was.
         self._looked_up: tuple[Offsets, Settings] | None = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError
+from streams.contract.clients import broker_config
 from streams.web.problems import Refusal, unavailable
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class LogReader:
     def __init__(self, settings: Settings) -> None:
         """Connect when first used."""
         self._config: dict[str, str | int | bool] = {
-            "bootstrap.servers": settings.bootstrap_servers,
+            **broker_config(settings),
             # librdkafka requires a group id; nothing is ever committed for it.
             "group.id": f"{settings.app_id}-web",
             "enable.auto.commit": False,
@@ -72,7 +73,6 @@ class LogReader:
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 10,
             "queued.max.messages.kbytes": 8 * 1024,
-            "log_level": 0,
         }
         self._partitions = settings.partitions
         self._free: LifoQueue[Consumer] = LifoQueue()

@@ -12,6 +12,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.client.kafka import REQUEST_TIMEOUT_S
+from streams.contract.clients import broker_config
 from streams.contract.topology import STAGES
 from streams.web.models import Edge, Member, PartitionLag, Pipeline, Stage, TopicRate
 
@@ -42,7 +43,7 @@ class PipelineWatch:
         self.latest: Pipeline | None = None
         self._generation = generation
         self._settings = settings
-        self._admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
+        self._admin = AdminClient(broker_config(settings))
         self._ends: deque[tuple[float, Offsets]] = deque(maxlen=int(REMEMBERED_S / ASK_EVERY_S))
         self._task: asyncio.Task[None] | None = None
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from confluent_kafka import KafkaException, Producer
 
 from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError
+from streams.contract.clients import broker_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,13 +44,12 @@ class EventProducer:
         self._loop = asyncio.get_running_loop()
         self._producer = Producer(
             {
-                "bootstrap.servers": settings.bootstrap_servers,
+                **broker_config(settings),
                 "enable.idempotence": True,
                 # Java's partitioner: librdkafka's own would put a key where no stage expects it.
                 "partitioner": "murmur2_random",
                 "linger.ms": 1,
                 "message.timeout.ms": int(REQUEST_TIMEOUT_S * 1000),
-                "log_level": 0,
             }
         )
         self._stopping = False

@@ -272,6 +272,7 @@ def main() -> None:
         try:
             running = stack.up()
             settings = Settings(
+                create_topics=True,
                 bootstrap_servers=running.bootstrap_servers,
                 registry_url=running.registry_url,
                 app_id="battery",

@@ -49,6 +49,7 @@ class Site:
 def site_settings(bootstrap_servers: str, registry_url: str, name: str, data: Path) -> Settings:
     """Settings with topics and a port of the site's own."""
     return Settings(
+        create_topics=True,
         bootstrap_servers=bootstrap_servers,
         registry_url=registry_url,
         app_id=name,

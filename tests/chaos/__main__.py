@@ -43,6 +43,7 @@ class Chaos:
         self.stack = Stack(directory / "stack")
         running = self.stack.up()
         self.settings = Settings(
+            create_topics=True,
             bootstrap_servers=running.bootstrap_servers,
             registry_url=running.registry_url,
             app_id="chaos",

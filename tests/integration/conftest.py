@@ -26,6 +26,7 @@ def settings(stack: Cluster, tmp_path: Path) -> Settings:
     name = f"t{uuid4().hex[:8]}"
     running = stack.addresses()
     return Settings(
+        create_topics=True,
         bootstrap_servers=running.bootstrap_servers,
         registry_url=running.registry_url,
         app_id=name,

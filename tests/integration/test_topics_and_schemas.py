@@ -14,7 +14,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from streams.contract.codecs import load_schema
 from streams.contract.records import ProfileSubmitted
 from streams.contract.topics import TopicMismatch, Topics, create_topics
-from tests.harness.processes import thewall
+from tests.harness.processes import run_thewall, thewall
 from tests.harness.waiting import wait_until
 
 
@@ -67,3 +67,25 @@ def test_any_registry_serializer_writes_what_we_read_and_reads_what_we_write(set
     assert client.codecs.decode_fields(write(profile, context), ProfileSubmitted) == profile
     ours = client.codecs.encode(ProfileSubmitted(**profile))
     assert AvroDeserializer(registry)(ours, context) == profile
+
+
+def test_only_thewall_topics_creates_anything(settings, tmp_path):
+    settings = settings.model_copy(update={"create_topics": False})
+
+    def there() -> set[str]:
+        admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+        return {n for n in admin.list_topics(timeout=10).topics if settings.topic_prefix in n}
+
+    wall = tmp_path / "wall.conf"
+    wall.write_text("1 2 3\n")
+    for command in (["worker", "--processes", "1", "--no-web"], ["overview", "w"]):
+        done = run_thewall(settings, *command)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "thewall topics" in done.stderr
+        assert "Traceback" not in done.stderr
+    done = run_thewall(settings, "submit", str(wall))
+    assert done.returncode == 1
+    assert there() == set()
+    thewall(settings, "topics")
+    assert there() == {topic.name for topic in Topics.of(settings).all()}
+    thewall(settings, "submit", str(wall))

@@ -1,0 +1,69 @@
+"""How the settings of a secured cluster reach every client."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.cli.settings import InvalidSettings, read_settings
+from streams.contract.clients import broker_config, ssl_context
+from streams.settings import SECRETS, Settings
+
+PASSWORD = "nobody knows it"  # noqa: S105
+
+
+def test_without_security_a_client_is_told_the_address_alone():
+    assert broker_config(Settings(bootstrap_servers="a:1")) == {
+        "bootstrap.servers": "a:1",
+        "log_level": 0,
+    }
+    assert ssl_context(Settings()) is None
+
+
+def test_tls_and_a_user_are_told_to_every_client(tmp_path):
+    ca = tmp_path / "ca.pem"
+    settings = Settings(
+        bootstrap_servers="a:1",
+        kafka_security_protocol="SASL_SSL",
+        kafka_user="w",
+        kafka_password=PASSWORD,
+        kafka_ca=ca,
+    )
+    assert broker_config(settings, group_id="g") == {
+        "bootstrap.servers": "a:1",
+        "log_level": 0,
+        "group.id": "g",
+        "security.protocol": "SASL_SSL",
+        "ssl.ca.location": str(ca),
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "w",
+        "sasl.password": PASSWORD,
+    }
+
+
+def test_a_secret_may_be_in_a_file_and_the_variable_itself_goes_first(tmp_path, monkeypatch):
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\n")
+    monkeypatch.setenv("THEWALL_KAFKA_PASSWORD_FILE", str(file))
+    assert read_settings().kafka_password.get_secret_value() == PASSWORD
+    monkeypatch.setenv("THEWALL_KAFKA_PASSWORD", "another")
+    assert read_settings().kafka_password.get_secret_value() == "another"
+
+
+def test_a_file_of_a_secret_that_is_not_there_is_said(monkeypatch, tmp_path):
+    monkeypatch.setenv("THEWALL_API_TOKEN_FILE", str(tmp_path / "nothing"))
+    with pytest.raises(InvalidSettings, match=r"THEWALL_API_TOKEN_FILE.*nothing can't be read"):
+        read_settings()
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_secret_is_shown_nowhere(name):
+    settings = Settings(**{name: PASSWORD})
+    assert PASSWORD not in repr(settings)
+    assert PASSWORD not in str(settings.shown())
+    assert PASSWORD not in str(settings.model_dump(mode="json"))
+    assert settings.environment()[f"THEWALL_{name.upper()}"] == PASSWORD
+
+
+def test_every_secret_is_known_as_one():
+    secret = {n for n, f in Settings.model_fields.items() if "SecretStr" in str(f.annotation)}
+    assert secret == SECRETS

@@ -73,6 +73,7 @@ def _environment(cluster: Cluster, home: Path, threads: int) -> dict[str, str]:
     """What an engine is told: ours by `THEWALL_…`, peers by `BENCH_…`."""
     return os.environ | {
         "THEWALL_BOOTSTRAP_SERVERS": cluster.stack.bootstrap_servers,
+        "THEWALL_CREATE_TOPICS": "true",
         "THEWALL_REGISTRY_URL": cluster.stack.registry_url,
         "THEWALL_APP_ID": cluster.prefix,
         "THEWALL_TOPIC_PREFIX": cluster.prefix,

@@ -37,7 +37,7 @@ class Reader:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
+        self._admin = AdminClient(broker_config(settings))
         self._consumer = Consumer(
             {
                 **broker_config(settings),

@@ -21,6 +21,7 @@ from streams.client.kafka import (
     produce,
 )
 from streams.client.versions import recorded, topics_key
+from streams.contract.clients import broker_config
 from streams.contract.records import VersionSwitched
 from streams.contract.topics import Topics, partition_mismatch
 
@@ -76,7 +77,7 @@ class TopicWatch:
     def __init__(self, settings: Settings, ids: Mapping[str, str]) -> None:
         """Watch the topics of an application version, known by these ids."""
         self._settings = settings
-        self._admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
+        self._admin = AdminClient(broker_config(settings))
         self._topics = Topics.of(settings)
         self.ids = dict(ids)
 

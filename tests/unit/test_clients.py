@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from streams.cli.settings import InvalidSettings, read_settings
@@ -67,3 +69,9 @@ def test_a_secret_is_shown_nowhere(name):
 def test_every_secret_is_known_as_one():
     secret = {n for n, f in Settings.model_fields.items() if "SecretStr" in str(f.annotation)}
     assert secret == SECRETS
+
+
+def test_nobody_else_makes_a_client_of_the_broker_for_settings():
+    streams = Path(__file__).parents[2] / "streams"
+    own = [p for p in streams.rglob("*.py") if '"bootstrap.servers": settings' in p.read_text()]
+    assert own == [streams / "contract/clients.py"]

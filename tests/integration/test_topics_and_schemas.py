@@ -34,7 +34,7 @@ def test_topics_have_the_declared_partitions_cleanup_and_retention(settings):
 
 def test_another_number_of_partitions_is_refused(settings):
     create_topics(settings)
-    with pytest.raises(TopicMismatch, match="has 4 partitions"):
+    with pytest.raises(TopicMismatch, match="have 4 partitions"):
         create_topics(settings.model_copy(update={"partitions": 5}))
 
 
@@ -43,7 +43,7 @@ def test_lines_have_one_partition_whoever_made_their_topic(settings):
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
     admin.create_topics([NewTopic(name, 2)])[name].result(30)
     wait_until(lambda: name in admin.list_topics(timeout=10).topics, 30, "the topic is there")
-    with pytest.raises(TopicMismatch, match="has 2 partitions, and must have one"):
+    with pytest.raises(TopicMismatch, match="has 2 partitions, and must have 1"):
         create_topics(settings)
 
 

@@ -92,14 +92,13 @@ def replay(
         task.wipe(before)
     else:
         task.reset(to)
-    settings = client.settings
-    with (
-        progress() as update,
-        temporary_worker(settings, settings.data_dir / "replay.log") as check,
-    ):
-        task.group.wait_until_done(
-            timeout, lambda done, of: update("replaying records", done, of), check=check
-        )
+    log_file = client.settings.data_dir / "replay.log"
+    with progress() as update:
+        for until in (task.before_clocks(), None) if wipe else (None,):
+            with temporary_worker(client.settings, log_file, until) as check:
+                task.group.wait_until_done(
+                    timeout, lambda done, of: update("replaying records", done, of), until, check
+                )
     after = published_rows(client)
     equal = not expected_rows(accepted_walls(client)).differences(after)
     digest = after.digest()

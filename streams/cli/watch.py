@@ -92,10 +92,9 @@ class Watched:
 
     @property
     def day(self) -> int:
-        """The day that the clock has told last; without a run under way, the last of all."""
-        if self.clock["state"] in ("RUNNING", "PAUSED"):
-            return min(int(self.clock["told"]), self.days)
-        return self.days
+        """The day by the clock, as told last or as paused; without a run under way, the last."""
+        held = {"RUNNING": "told", "PAUSED": "day"}.get(self.clock["state"])
+        return self.days if held is None else min(int(self.clock[held]), self.days)
 
     def amounts(self) -> tuple[int, int, int, int]:
         """On the day: sections at work, ice in cubic yards; by its end: ice, cost in dragons."""
@@ -121,7 +120,7 @@ class Watched:
             case "STOPPED":
                 return f"stopped after day {clock['day']:,}, run {clock['run']}"
             case "PAUSED":
-                return f"paused after day {clock['told']:,}, run {clock['run']}"
+                return f"paused after day {clock['day']:,}, run {clock['run']}"
         if self.days and clock["told"] >= clock["last_day"]:
             return f"at the end of the build, run {clock['run']}"
         return f"runs, a day takes {duration(clock['ms_per_day'])}, run {clock['run']}"

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 SHORT_ROUND_S = 60.0
 # A worker that was killed is in its group until its session is over; this long beyond that.
 SESSION_MARGIN_S = 15.0
-NEVER_S = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +158,8 @@ class Rebuild:
         on_progress: Callable[[str, int, int], None],
     ) -> None:
         """Run a worker until it has processed everything up to these offsets."""
-        by_topic = {
-            topic.name: [until[topic.name, p] for p in range(self.settings.partitions)]
-            for topic in client.topics.inputs
-        }
-        # There is lag beyond these offsets that it must not process: its watchdog must not end it.
-        update = {"read_until": by_topic, "watchdog_s": NEVER_S}
         log_file = self.settings.data_dir / "rebuild.log"
-        with temporary_worker(client.settings.model_copy(update=update), log_file) as check:
+        with temporary_worker(client.settings, log_file, until) as check:
             group.wait_until_done(
                 self.timeout_s, lambda done, of: on_progress(text, done, of), until, check
             )

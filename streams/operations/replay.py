@@ -84,6 +84,16 @@ class Replay:
         self._record(topics_key(client.settings), None)  # the next worker records those of now
         self._record(wipe_key(client.settings), None)
 
+    def before_clocks(self) -> Offsets:
+        """Where the clocks and their ticks begin: read no further, a worker has plans alone.
+
+        What is told on a clock is told by the plan at that place on the wall's log. After a wipe
+        the topics are read in any order: of a plan with half of its profiles, things would be told
+        that never happened.
+        """
+        topics = self.client.topics
+        return self.group.offsets((topics.clock, topics.ticks), OffsetSpec.earliest())
+
     def _record(self, key: str, value: bytes | None) -> None:
         client = self.client
         produce(client.settings, [(client.topics.versions.name, key, value, ANY_PARTITION)])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
+    from streams.client.group import Offsets
     from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 HEALTHY_AFTER_S = 30.0
 LONGEST_PAUSE_S = 15.0
 STOP_DEADLINE_S = 60.0
+NEVER_S = 10**6
 
 
 @dataclass
@@ -168,10 +170,17 @@ def stop_workers(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 @contextmanager
-def temporary_worker(settings: Settings, log_file: Path) -> Iterator[Callable[[], None]]:
+def temporary_worker(
+    settings: Settings, log_file: Path, until: Offsets | None = None
+) -> Iterator[Callable[[], None]]:
     """A worker for as long as a command needs one; its web views are on a free port.
 
     It writes nothing to the input topics: the work to be done would never end.
+
+    Args:
+        settings: Those of the worker.
+        log_file: Gets its log.
+        until: It reads no further than these offsets, of all partitions of some topics.
 
     Yields:
         What raises a ClientError if the worker has ended.
@@ -190,6 +199,13 @@ def temporary_worker(settings: Settings, log_file: Path) -> Iterator[Callable[[]
             "data_dir": data_dir,
             "writes_inputs": False,
         }
+        if until:
+            by_topic: dict[str, list[int]] = {}
+            for (topic, _), offset in sorted(until.items()):
+                by_topic.setdefault(topic, []).append(offset)
+            # There is lag beyond these offsets that it must not process: its watchdog must not
+            # end it.
+            own |= {"read_until": by_topic, "watchdog_s": NEVER_S}
         probe.close()
         process = start_worker(settings.model_copy(update=own), log)
 

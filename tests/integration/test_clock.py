@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 import pytest
 
 from domain.clock import Clock
+from domain.days import PlanDays
+from domain.materials import material_named
+from domain.planning import plan_wall
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.clocks import WallClock
@@ -17,7 +21,7 @@ from streams.contract.topics import partition_of
 from streams.devstack.stack import free_port
 from streams.operations.verification import accepted_walls, expected_rows, published_rows
 from tests.harness.pipeline import wait_until_idle
-from tests.harness.processes import environment, running_worker
+from tests.harness.processes import environment, running_worker, thewall
 from tests.harness.told import Told, to_be_told, told
 from tests.harness.waiting import wait_until
 
@@ -94,6 +98,50 @@ def test_sixty_days_are_each_told_once_though_both_workers_are_killed(settings, 
         wait_until_idle(client)
     assert_each_day_was_told_once(client, walls, clocks)
     assert_rows_are_those_of_walls_without_a_clock(client)
+
+
+@pytest.mark.long
+def test_a_replay_tells_nothing_again_and_a_wipe_only_what_a_reader_knows(
+    settings, client, tmp_path
+):
+    heights = {1: bytes([21, 25, 28]), 2: bytes([17])}
+    ended, held = Wall("ended", settings_for(2), heights), Wall("held", settings_for(1), heights)
+    with running_worker(settings, tmp_path / "worker.log") as worker:
+        for wall in (ended, held):
+            client.submit(wall)
+        wait_until_idle(client)
+        start_all(client, [ended, held], ms_per_day=50)
+        wait_until_day(client, [held], 5)
+        WallClock(client, "held").pause()
+        wait_until_day(client, [ended], days_of(ended))
+        wait_until_idle(client)
+        assert worker.stop() == 0
+    before, clocks = told(client), clock_rows(client)
+    assert len(before) == len(set(before))
+    for arguments in (["replay"], ["replay", "--wipe"]):
+        result = json.loads(thewall(settings, *arguments, "--json"))
+        assert result["equal_to_domain"]
+        assert result["before"] == result["after"]
+        rows, now = clock_rows(client), told(client)
+        if "--wipe" not in arguments:
+            assert rows == clocks
+            assert sorted(now) == sorted(before)
+        # The clock says which day it is; its days are told again as they were.
+        assert {wall: clock for wall, (clock, _) in rows.items()} == {
+            wall: clock for wall, (clock, _) in clocks.items()
+        }
+        assert {event[:-1] for event in now} == {event[:-1] for event in before}
+
+
+def days_of(wall: Wall) -> int:
+    """The last day on which something happens at a wall."""
+    return PlanDays(plan_wall(wall.settings, wall.profiles), material_named("ice")).last
+
+
+def clock_rows(client) -> dict[str, tuple[object, int]]:
+    """The clock of each wall, and the last day told, as the workers have them."""
+    rows = client.latest(client.topics.changelog("clock"))
+    return {wall: (row["clock"], row["told"]) for wall, row in rows.items()}
 
 
 @contextmanager

@@ -80,6 +80,8 @@ def test_ice_and_cost_are_those_by_the_end_of_the_day_that_was_told():
 
 def test_without_a_run_under_way_the_whole_build_is_shown():
     found = watched()
+    found.hear("clock", CLOCK | {"state": "PAUSED", "day": 1, "told": 2})
+    assert found.day == 1
     found.hear("clock", CLOCK | {"state": "STOPPED", "day": 1})
     assert found.day == found.days == 2
     assert "stopped after day 1, run r1" in shown(found)

@@ -30,10 +30,11 @@ export const lastDay = computed(() =>
   Math.max(picture.value?.days ?? 0, timeline.value?.lastDay ?? 0),
 );
 
-/** The day that the wall's clock has told last, while a run is under way. */
+/** The day by the wall's clock while a run is under way: as told last, or as it was paused. */
 const clockDay = computed(() => {
   const known = clock.value;
-  return known?.state === "RUNNING" || known?.state === "PAUSED" ? known.told : null;
+  if (known?.state === "RUNNING") return known.told;
+  return known?.state === "PAUSED" ? known.day : null;
 });
 
 /** The day that is shown. */

@@ -165,7 +165,10 @@ class Chaos:
 
         def idle() -> bool:
             self.look_after()
-            return replay.group.lag() == 0
+            # Lines first: what they become is then on an input topic, and counts.
+            lines = (self.client.topics.submissions,)
+            handled = replay.group.committed(lines) == replay.group.ends(lines)
+            return handled and replay.group.lag() == 0
 
         wait_until(idle, 240, "no lag is left")
         return self.figures()

@@ -1,7 +1,11 @@
-"""A producer that never rests: revisions, withdrawals, settings, and 1% of what is no record."""
+"""A producer that never rests: revisions, withdrawals, settings, and 1% of what is no record.
+
+Some walls are submitted as lines of JSON alone: between two doors nobody could say what is later.
+"""
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import defaultdict
@@ -9,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import Producer
 
-from domain.settings import WallSettings
+from domain.settings import WallSettings, settings_for
 from domain.wall import Wall
 from streams.contract.records import ProfileSubmitted, WallConfigured
 
@@ -60,6 +64,26 @@ class Load(threading.Thread):
         self.producer.flush(300)
 
     def send_one(self) -> None:
+        if self.random.random() < 0.2:
+            self.send_line()
+        else:
+            self.send_record()
+
+    def send_line(self) -> None:
+        wall, number = f"json{self.random.randrange(2)}", self.random.randrange(1, 12)
+        topic, chance = self.client.topics.submissions.name, self.random.random()
+        if chance < 0.01:
+            self._produce(topic, "", self.random.choice(GARBAGE), None, bad=True)
+        elif chance < 0.05:
+            crews = self.random.randrange(1, 20)
+            line = {"wall": wall, "crews": crews}
+            self._produce(topic, wall, json.dumps(line).encode(), settings_for(crews))
+        else:
+            heights = bytes(self.random.randrange(31) for _ in range(self.random.randrange(1, 60)))
+            line = {"wall": wall, "profile": number, "heights": list(heights)}
+            self._produce(topic, f"{wall}/{number}", json.dumps(line).encode(), heights)
+
+    def send_record(self) -> None:
         wall = f"w{self.random.randrange(4)}"
         codecs, topics = self.client.codecs, self.client.topics
         chance = self.random.random()
@@ -100,8 +124,8 @@ class Load(threading.Thread):
         """What the acknowledged events make: the oracle's input."""
         settings: dict[str, WallSettings] = defaultdict(WallSettings)
         profiles: dict[str, dict[int, bytes]] = defaultdict(dict)
-        for (topic, key), (_, content) in self.latest.items():
-            if topic == self.client.topics.walls.name:
+        for (_, key), (_, content) in self.latest.items():
+            if isinstance(content, WallSettings):
                 settings[key] = content
             elif content is not None:
                 wall, _, number = key.rpartition("/")

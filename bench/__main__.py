@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.clocks import measure_clocks
 from bench.cluster import PARTITIONS
 from bench.engines import ENGINES
 from bench.latency import measure_latency
@@ -80,6 +81,17 @@ def latency(
     with _stack() as (addresses, directory):
         measured = measure_latency(addresses, directory, processes, LATENCY_S, partitions)
     print(json.dumps(asdict(measured)))
+
+
+@app.command("clocks")
+def clocks(
+    walls: Annotated[int, typer.Argument(help="Walls whose clocks run.", min=1)] = 100,
+    day: Annotated[list[int] | None, typer.Option(help="Length of a day, in ms.", min=50)] = None,
+) -> None:
+    """Measure what running clocks cost, without any first; each line is one JSON object."""
+    with _stack() as (addresses, directory):
+        for cost in measure_clocks(addresses, directory, walls, day or [1000, 50]):
+            print(json.dumps(asdict(cost)))
 
 
 @app.command("quick")

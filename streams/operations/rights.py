@@ -59,7 +59,7 @@ def rights(role: str, settings: Settings) -> list[Right]:
             return [*_of_topics(reads, writes), Right("group", settings.group, (READ,))]
         case "web":
             return [
-                *_of_topics(topics.all(), topics.inputs),
+                *_of_topics(topics.all(), topics.doors),  # dead letters are sent again
                 Right("group", f"{settings.app_id}-web", (READ,)),
                 Right("group", f"{settings.app_id}-reader", (READ,)),
                 Right("group", settings.group, (DESCRIBE,)),

@@ -41,6 +41,10 @@ def test_a_worker_writes_neither_clocks_nor_lines():
     assert everything - may("worker", "Read") == {topic.name for topic in TOPICS.outputs}
 
 
+def test_a_web_process_writes_what_is_submitted_and_can_send_every_dead_letter_again():
+    assert may("web", "Write") == {topic.name for topic in TOPICS.doors}
+
+
 def test_the_names_are_those_of_the_application_version():
     later = SETTINGS.model_copy(update={"app_version": 2})
     assert "wall.v2.accepted" in may("worker", "Write", later)

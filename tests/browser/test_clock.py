@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.test_page import figure, slider
+from tests.harness.waiting import wait_until
 from tests.harness.walls import EXERCISE_CONFIG
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def test_the_clock_that_somebody_else_starts_is_followed_until_one_takes_the_sli
 def test_a_clock_at_work_is_for_everybody(page: Page, site: Site):
     start_elsewhere(site, "everybody", 60_000)
     page.goto("/?wall=everybody")
+    expect(clock(page).get_by_role("status")).to_contain_text("a day takes 1 min")
     for act in (None, "Pause the clock", "Stop the clock"):
         if act:
             press(page, act)
@@ -100,7 +102,8 @@ def test_a_clock_at_work_is_for_everybody(page: Page, site: Site):
             found = Axe().run(page)
             assert found.violations_count == 0, found.generate_report()
         page.set_viewport_size({"width": 360, "height": 740})
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        # Plots are drawn anew once the width has changed.
+        wait_until(lambda: page.evaluate("document.documentElement.scrollWidth") <= 360, 10)
         page.set_viewport_size({"width": 1280, "height": 900})
 
 

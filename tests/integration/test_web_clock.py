@@ -47,7 +47,8 @@ def test_a_clock_is_started_paused_resumed_and_stopped(web, client, settings):
     produce(settings, [(client.topics.clock.name, "w", b"no clock", ANY_PARTITION)])
     paused = web.ask("POST", f"{CLOCK}/pause").json["clock"]
     assert (paused["run"], paused["state"]) == (run, "PAUSED")
-    wait_until(lambda: told(stream) == paused["day"], 20, "what was due before the pause is told")
+    # A day that is due between the pause and its record may be told, too.
+    wait_until(lambda: told(stream) >= paused["day"], 20, "what was due before the pause is told")
     assert web.ask("POST", f"{CLOCK}/pause").status == 409
     assert web.get(CLOCK).json["day"] == paused["day"]
     assert WallClock(client, "w").read().day == paused["day"]  # type: ignore[union-attr]

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from streams import metrics
 from streams.cli import app
 from streams.cli.examples import EXAMPLES
-from streams.contract.dead_letters import Reason
+from streams.contract.reasons import Reason
 from streams.contract.topics import FOREVER, Topic, Topics
 from streams.metrics.worker import WorkerMetrics
 from streams.settings import Settings
@@ -192,7 +192,7 @@ def metrics_page() -> str:
 
 def _doc_of(reason: Reason) -> str:
     """The docstring below a member, which Python does not keep."""
-    source = (ROOT / "streams/contract/dead_letters.py").read_text()
+    source = (ROOT / "streams/contract/reasons.py").read_text()
     after = source.partition(f'    {reason.name} = "{reason.value}"\n    """')[2]
     return after.partition('"""')[0]
 

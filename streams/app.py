@@ -24,7 +24,7 @@ from streams.clock import ticker
 from streams.context import StageContext
 from streams.contract.clients import aiokafka_security, broker_config, ssl_context
 from streams.contract.codecs import prepare_codecs
-from streams.contract.dead_letters import Reason
+from streams.contract.reasons import Reason
 from streams.contract.topics import Topics, require_topics
 from streams.metrics.worker import WorkerMetrics
 from streams.views import pages
@@ -86,7 +86,7 @@ def create_app(settings: Settings) -> BatchApp:
         prepare=fetch_schemas,
         dead_letter=context.dead_letter,
         # Between the start and the first assignment, a rebuild may have switched.
-        check_assignment=lambda: check_current(settings),
+        check_assignment=lambda: check_current(settings, codecs),
         find_fault=topic_watch.fault,
         observer=observer,
         directory=directory,

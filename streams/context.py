@@ -10,7 +10,8 @@ from streams import metrics
 from streams.batching import Message, Messages
 from streams.batching.fetched import UnreadableRecord
 from streams.contract.codecs import BadRecord
-from streams.contract.dead_letters import Reason, dead_letter_of
+from streams.contract.dead_letters import dead_letter_of
+from streams.contract.reasons import Reason
 from streams.contract.topics import OFFSETS_PER_VERSION
 from streams.logs import Sparing
 

@@ -19,7 +19,7 @@ from domain.wall import checked_heights, checked_profile_number, checked_wall_id
 from streams.batching import Outcome
 from streams.clock.reading import check_wall, clock_of
 from streams.contract.codecs import BadRecord
-from streams.contract.dead_letters import Reason
+from streams.contract.reasons import Reason
 from streams.contract.records import (
     ClockAccepted,
     ClockTicked,

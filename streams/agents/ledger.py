@@ -18,7 +18,7 @@ from domain.errors import InvalidWall
 from domain.materials import material_named
 from streams import metrics
 from streams.batching import Message, Messages, Outcome
-from streams.contract.dead_letters import Reason
+from streams.contract.reasons import Reason
 from streams.contract.records import (
     DailyUsage,
     LedgerRow,

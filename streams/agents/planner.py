@@ -29,7 +29,7 @@ from domain.settings import WallSettings, checked_settings
 from streams import metrics
 from streams.batching import Messages, Outcome
 from streams.clock.telling import Teller, WallPlan
-from streams.contract.dead_letters import Reason
+from streams.contract.reasons import Reason
 from streams.contract.records import (
     BuildSection,
     ClockAccepted,

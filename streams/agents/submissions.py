@@ -19,7 +19,7 @@ from domain.settings import settings_for
 from domain.wall import checked_heights, checked_profile_number, checked_wall_id
 from streams.batching import Message, Outcome
 from streams.contract.codecs import BadRecord
-from streams.contract.dead_letters import Reason
+from streams.contract.reasons import Reason
 from streams.contract.records import HandledRow, ProfileSubmitted, WallConfigured
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain.account import account_of
-from domain.rules import DEFAULT_WALL
+from domain.rules import DEFAULT_WALL, FEET_PER_DAY
 from streams.cli.display import console, fits, note, print_json, print_table
 from streams.cli.options import (
     AsJson,
@@ -22,10 +22,13 @@ from streams.cli.options import (
     read_wall,
 )
 from streams.cli.settings import load_settings
-from streams.client.client import Client
+from streams.client.reading import Reading
+from streams.contract.sums import WallSums
 
 if TYPE_CHECKING:
-    from streams.contract.codecs import Fields
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from streams.contract.records import ProfileTotals
 
 # Profiles and days that still make a table to look at.
 WIDEST_TABLE = 8
@@ -40,18 +43,15 @@ def day(name: WallName, profile: ProfileNumber, day: Day, as_json: AsJson = Fals
 
     On a day without work, ice and cost are 0; the cost so far stays.
     """
-    client = Client(load_settings())
-    found = client.profile_overview(name, profile)
-    rows = client.daily(name, profile).get(profile, [])
-    before = [row for row in rows if row["day"] <= day]
-    on_day = before[-1] if before and before[-1]["day"] == day else None
+    of = _profile(Reading(load_settings()), name, profile)
+    feet = of.curve.at_work(day) * FEET_PER_DAY
     result = {
         "wall": name,
         "profile": profile,
         "day": day,
-        "ice": on_day["ice"] if on_day else 0,
-        "cost": on_day["cost"] if on_day else 0,
-        "cumulative_cost": before[-1]["cumulative_cost"] if before else 0,
+        "ice": feet * of.yd3_per_ft,
+        "cost": feet * of.gd_per_ft,
+        "cumulative_cost": of.curve.feet_by(day) * of.gd_per_ft,
     }
     if as_json:
         print_json(result)
@@ -59,7 +59,7 @@ def day(name: WallName, profile: ProfileNumber, day: Day, as_json: AsJson = Fals
         title = f"wall {name}, profile {profile}"
         row = [str(day), *(result[field] for field in DAILY_FIELDS[1:])]
         print_table(title, DAILY_TITLES, [row])
-        note_what_is_building(found)
+        note_what_is_building([of])
 
 
 DAILY_TITLES = ("day", "ice (yd³)", "cost (GD)", "cost so far (GD)")
@@ -80,11 +80,14 @@ def overview(
     stay those of the whole plan. While a newer plan is being built, the amounts are those of the
     last complete one.
     """
-    client = Client(load_settings())
-    found = (
-        client.wall_overview(name) if profile is None else client.profile_overview(name, profile)
-    )
-    result = overview_object(client, found, day=day, daily=daily)
+    reading = Reading(load_settings())
+    if profile is None:
+        totals = reading.totals(name)
+        if not totals:
+            raise reading.no_wall(name)
+    else:
+        totals = {profile: _profile(reading, name, profile)}
+    result = overview_object(name, totals, profile, day=day, daily=daily)
     if as_json:
         print_json(result)
         return
@@ -93,24 +96,30 @@ def overview(
             field: result[field] for field in ("days", "ice", "cost")
         }
     print_account(result, day)
-    note_what_is_building(found)
+    note_what_is_building(totals.values())
 
 
-def note_what_is_building(found: Fields) -> None:
-    """Say so if the amounts of a wall's or profile's overview are not of its latest plan."""
-    parts = [found] if "profile" in found else list(found["profiles"].values())
-    first = [str(part["profile"]) for part in parts if part["version"] < 0]
+def _profile(reading: Reading, wall: str, profile: int) -> ProfileTotals:
+    totals = reading.totals(wall)
+    if profile not in totals:
+        raise reading.no_profile(wall, profile, totals)
+    return totals[profile]
+
+
+def note_what_is_building(totals: Iterable[ProfileTotals]) -> None:
+    """Say so if amounts of profiles are not of their latest plan."""
+    building = [of for of in totals if of.state != "COMPLETE"]
+    first = [str(of.profile) for of in building if not of.steps]
     if first:
         note(f"being built for the first time, with no amounts yet: profile {', '.join(first)}")
-    if any(p["state"] != "COMPLETE" and p["version"] >= 0 for p in parts) or (
-        found["state"] != "COMPLETE" and not first
-    ):
+    if len(building) > len(first):
         note("a newer plan is being built: these are the amounts of the last complete one")
 
 
 def overview_object(
-    client: Client,
-    found: Fields,
+    wall: str,
+    totals: Mapping[int, ProfileTotals],
+    profile: int | None = None,
     *,
     day: int | None = None,
     daily: bool = False,
@@ -120,35 +129,43 @@ def overview_object(
     With a day, `ice` and `cost` are the amounts by the end of the day, and `day` names it.
 
     Args:
-        client: Reads the daily rows.
-        found: What `Client.wall_overview` or `Client.profile_overview` has found.
+        wall: The wall's id.
+        totals: The totals of its profiles by number, or of the one alone.
+        profile: The one; None for all.
         day: Leave out what comes after this day.
-        daily: Include the daily rows.
+        daily: Include a row for each day with work.
     """
-    wall, profile = found["wall"], found.get("profile")
-    profiles = found["profiles"] if profile is None else {profile: found}
-    rows = client.daily(wall, profile) if daily or day is not None else {}
     parts = []
-    for number, totals in profiles.items():
-        part = {"profile": number} | {f: totals[f] for f in ("sections", "days", "ice", "cost")}
-        known = [row for row in rows.get(number, []) if day is None or row["day"] <= day]
-        if day is not None:
-            part["ice"] = sum(row["ice"] for row in known)
-            part["cost"] = known[-1]["cumulative_cost"] if known else 0
+    for number, of in totals.items():
+        part: dict[str, Any] = {"profile": number, "sections": of.sections, "days": of.days}
+        feet = of.curve.feet() if day is None else of.curve.feet_by(day)
+        part |= {"ice": feet * of.yd3_per_ft, "cost": feet * of.gd_per_ft}
         if daily:
-            part["daily"] = [{field: row[field] for field in DAILY_FIELDS} for row in known]
+            part["daily"] = [
+                dict(zip(DAILY_FIELDS, row, strict=True))
+                for row in _daily_rows(of)
+                if day is None or row[0] <= day
+            ]
         parts.append(part)
     named_day = {} if day is None else {"day": day}
     if profile is not None:
         return {"wall": wall} | named_day | parts[0]
+    sums = WallSums(totals.values())
     return {
         "wall": wall,
-        "crews": found["crews"],
-        "days": found["days"],
-        "ice": found["ice"] if day is None else sum(part["ice"] for part in parts),
-        "cost": found["cost"] if day is None else sum(part["cost"] for part in parts),
+        "crews": max(totals.values(), key=lambda of: of.version).crews,
+        "days": sums.days,
+        "ice": sum(part["ice"] for part in parts),
+        "cost": sum(part["cost"] for part in parts),
         "profiles": parts,
     } | named_day
+
+
+def _daily_rows(of: ProfileTotals) -> Iterator[tuple[int, int, int, int]]:
+    """Day, ice, cost, and cost so far of each day with work."""
+    yd3, gd = of.yd3_per_ft, of.gd_per_ft
+    for day, feet, feet_so_far in of.curve.rows():
+        yield day, feet * yd3, feet * gd, feet_so_far * gd
 
 
 def compute(

@@ -11,6 +11,7 @@ from streams.cli.options import AsJson
 from streams.cli.settings import load_settings
 from streams.client.client import Client
 from streams.client.kafka import ClientError
+from streams.client.reading import Reading
 from streams.client.remade import topic_fault
 from streams.operations.replay import Replay
 from streams.operations.supervisor import temporary_worker
@@ -28,7 +29,7 @@ def verify(
     # Only here: intake's rules bring Faust, which takes a second to import.
     from streams.operations.verification import accepted_walls, expected_rows, published_rows
 
-    client = Client(load_settings())
+    client = Reading(load_settings())
     client.check_whole()
     expected, found = expected_rows(accepted_walls(client)), published_rows(client)
     if name is not None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from domain.account import account_of
 from domain.rules import DEFAULT_WALL
 from streams.cli.display import note, print_json, progress
 from streams.cli.options import (
@@ -19,7 +20,7 @@ from streams.cli.options import (
     WallOption,
     read_wall,
 )
-from streams.cli.read import overview_object, print_account
+from streams.cli.read import print_account
 from streams.cli.settings import load_settings
 from streams.client.client import Client
 
@@ -50,7 +51,8 @@ def submit(
             client.wait_until_built(
                 submitted, timeout, lambda done, of: update("building profiles", done, of)
             )
-        built = overview_object(client, client.wall_overview(wall), daily=True)
+        # What is published equals it: that was waited for.
+        built = account_of(submitted).as_json()
         if as_json:
             print_json(built)
         else:

@@ -13,8 +13,8 @@ import typer
 from streams.cli.display import note, print_json, print_table
 from streams.cli.options import AsJson
 from streams.cli.settings import load_settings
-from streams.client.client import Client
 from streams.client.kafka import REQUEST_TIMEOUT_S, connect_registry
+from streams.client.reading import Reading
 from streams.client.versions import with_current_version
 from streams.contract.codecs import BadRecord
 from streams.contract.topics import FOREVER, Topic, Topics, create_topics
@@ -83,7 +83,7 @@ def consume(
     Any topic that `thewall topics` lists can be read, changelogs included. Bytes, such as those of
     a dead letter, are printed in base64; a value that can't be decoded is printed with the reason.
     """
-    client = Client(load_settings())
+    client = Reading(load_settings())
     declared = _declared(topic, client.topics)
     try:
         for message in islice(client.read(declared, follow=follow), most):
@@ -110,7 +110,7 @@ def _declared(name: str, all_topics: Topics) -> Topic:
     raise typer.BadParameter(f"there is no topic {name}; there is {names}")
 
 
-def _decoded(client: Client, topic: Topic, value: bytes) -> Any:
+def _decoded(client: Reading, topic: Topic, value: bytes) -> Any:
     if not topic.records:
         return value.decode(errors="replace")
     try:

@@ -19,6 +19,7 @@ class WallCompletion:
     Attributes:
         profiles: Number of profiles of the wall.
         missing: Keys whose row is not as expected yet, or should have been removed.
+        built: Number of profiles that are built.
     """
 
     def __init__(self, wall: Wall) -> None:
@@ -36,6 +37,7 @@ class WallCompletion:
         }
         self.profiles = len(result.profiles)
         self.missing = set(self._expected)
+        self.built = 0
 
     def concerns(self, key: str) -> bool:
         """Whether a key belongs to this wall."""
@@ -50,15 +52,12 @@ class WallCompletion:
             right = (
                 row is not None and row["state"] == "COMPLETE" and expected.items() <= row.items()
             )
+        if expected is not None and key != self._wall:
+            self.built += right - (key not in self.missing)
         if right:
             self.missing.discard(key)
         else:
             self.missing.add(key)
-
-    @property
-    def built(self) -> int:
-        """Number of profiles that are built."""
-        return len(self._expected.keys() - self.missing - {self._wall})
 
     def what_is_missing(self) -> str:
         """For people: what is not built yet, and what should be withdrawn."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
@@ -10,10 +12,10 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from streams.contract.clients import broker_config
-from streams.contract.codecs import prepare_codecs
+from streams.contract.codecs import prepare_codecs, reading_codecs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from confluent_kafka import Message
 
@@ -31,35 +33,51 @@ class ClientError(RuntimeError):
     """The broker, the registry or the data did not allow what was asked; the message says why."""
 
 
+def admin_of(settings: Settings) -> AdminClient:
+    """An admin client, one for all questions of this process: connecting takes a moment."""
+    return _admin(tuple(broker_config(settings).items()))[0]
+
+
+@lru_cache(maxsize=8)
+def _admin(config: tuple[tuple[str, Any], ...]) -> tuple[AdminClient, list[KafkaError]]:
+    """A client, and the errors that it was told."""
+    told: list[KafkaError] = []
+    return AdminClient(dict(config) | {"error_cb": told.append}), told
+
+
 def existing_partitions(settings: Settings) -> dict[str, int]:
     """Number of partitions of each topic on the broker.
 
     Raises:
         ClientError: The broker does not answer.
     """
-    told: list[KafkaError] = []
-    admin = AdminClient(broker_config(settings) | {"error_cb": told.append})
     try:
-        topics = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+        topics = admin_of(settings).list_topics(timeout=REQUEST_TIMEOUT_S).topics
     except KafkaException as error:
-        admin.poll(0)
-        for reason in told:
-            if reason.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - public in all but name
-                raise ClientError(
-                    f"the broker at {settings.bootstrap_servers} refuses user "
-                    f"{settings.kafka_user or 'nobody'}: wrong user, password or mechanism"
-                ) from error
-            if reason.code() == KafkaError._SSL:  # noqa: SLF001
-                raise ClientError(
-                    f"no TLS with the broker at {settings.bootstrap_servers}: "
-                    f"{reason.str()[:300]}; look at THEWALL_KAFKA_SECURITY_PROTOCOL, _CA and "
-                    "_CERTIFICATE"
-                ) from error
-        raise ClientError(
-            f"the broker at {settings.bootstrap_servers} does not answer "
-            f"({error.args[0].str()}); start it with `thewall up`"
-        ) from error
+        raise no_broker(settings, error) from error
     return {name: len(topic.partitions) for name, topic in topics.items()}
+
+
+def no_broker(settings: Settings, error: KafkaException) -> ClientError:
+    """What to say of a broker that does not answer, or not us."""
+    admin, told = _admin(tuple(broker_config(settings).items()))
+    admin.poll(0)
+    for reason in told:
+        if reason.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001 - public in all but name
+            return ClientError(
+                f"the broker at {settings.bootstrap_servers} refuses user "
+                f"{settings.kafka_user or 'nobody'}: wrong user, password or mechanism"
+            )
+        if reason.code() == KafkaError._SSL:  # noqa: SLF001
+            return ClientError(
+                f"no TLS with the broker at {settings.bootstrap_servers}: "
+                f"{reason.str()[:300]}; look at THEWALL_KAFKA_SECURITY_PROTOCOL, _CA and "
+                "_CERTIFICATE"
+            )
+    return ClientError(
+        f"the broker at {settings.bootstrap_servers} does not answer ({error.args[0].str()}); "
+        "start it with `thewall up`"
+    )
 
 
 def retry_until_led(call: Callable[[], T]) -> T:
@@ -80,8 +98,29 @@ def connect_registry(settings: Settings, topics: Iterable[Topic]) -> Codecs:
         SchemaMissing: It lacks a schema, and the settings do not say to register it.
         SchemaRegistryError: The registry refuses a schema.
     """
-    try:
+    with asking_registry(settings):
         return prepare_codecs(settings, topics, REQUEST_TIMEOUT_S)
+
+
+def ask_registry(settings: Settings, topics: Iterable[Topic]) -> Codecs:
+    """Codecs that register nothing: see `reading_codecs`.
+
+    Raises:
+        ClientError: The registry can't be asked.
+    """
+    with asking_registry(settings):
+        return reading_codecs(settings, topics, REQUEST_TIMEOUT_S)
+
+
+@contextmanager
+def asking_registry(settings: Settings) -> Iterator[None]:
+    """Say of a registry that does not answer what can be done.
+
+    Raises:
+        ClientError: It does not answer, or refuses us, or can't be asked.
+    """
+    try:
+        yield
     except SchemaRegistryError as error:
         if error.http_status_code not in (401, 403):
             raise

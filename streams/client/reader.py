@@ -5,10 +5,22 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import (
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import OffsetSpec
 
-from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, retry_until_led
+from streams.client.kafka import (
+    REQUEST_TIMEOUT_S,
+    ClientError,
+    admin_of,
+    no_broker,
+    retry_until_led,
+)
 from streams.contract.clients import broker_config
 
 if TYPE_CHECKING:
@@ -37,7 +49,8 @@ class Reader:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._admin = AdminClient(broker_config(settings))
+        self._settings = settings
+        self._admin = admin_of(settings)
         self._consumer = Consumer(
             {
                 **broker_config(settings),
@@ -101,8 +114,11 @@ class Reader:
             ClientError: The topic can't be read; or somebody keeps a transaction open before the
                 end, so that what stands there can't be known.
         """
-        existing = self._consumer.list_topics(topic, REQUEST_TIMEOUT_S).topics[topic].partitions
-        wanted = sorted(existing) if partition is None else [partition]
+        try:
+            known = self._consumer.list_topics(topic, REQUEST_TIMEOUT_S).topics[topic].partitions
+        except KafkaException as failure:
+            raise no_broker(self._settings, failure) from failure
+        wanted = sorted(p for p in known if partition in (None, p))
         bounds = retry_until_led(lambda: self._bounds(topic, wanted)) if wanted else {}
         ends = {p: (until or {}).get(p, high) for p, (_, high) in bounds.items()}
         self._ends = {p: end for p, end in ends.items() if bounds[p][0] < end}

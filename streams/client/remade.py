@@ -11,22 +11,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient
 
 from streams.client.kafka import (
     ANY_PARTITION,
     REQUEST_TIMEOUT_S,
     ClientError,
+    admin_of,
     connect_registry,
+    no_broker,
     produce,
 )
 from streams.client.versions import recorded, topics_key
-from streams.contract.clients import broker_config
 from streams.contract.records import VersionSwitched
 from streams.contract.topics import Topics, partition_mismatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from confluent_kafka.admin import AdminClient
 
     from streams.client.versions import Recorded
     from streams.contract.topics import Topic
@@ -77,7 +79,7 @@ class TopicWatch:
     def __init__(self, settings: Settings, ids: Mapping[str, str]) -> None:
         """Watch the topics of an application version, known by these ids."""
         self._settings = settings
-        self._admin = AdminClient(broker_config(settings))
+        self._admin = admin_of(settings)
         self._topics = Topics.of(settings)
         self.ids = dict(ids)
 
@@ -127,7 +129,7 @@ def topic_fault(settings: Settings, found: Recorded) -> str | None:
     try:
         return TopicWatch(settings, found.topic_ids).fault()
     except KafkaException as error:
-        raise ClientError(f"the broker does not answer: {error.args[0].str()}") from error
+        raise no_broker(settings, error) from error
 
 
 def check_topics(settings: Settings, found: Recorded) -> None:

@@ -16,7 +16,8 @@ from confluent_kafka.admin import AdminClient
 from streams.client.kafka import (
     REQUEST_TIMEOUT_S,
     ClientError,
-    connect_registry,
+    ask_registry,
+    asking_registry,
     existing_partitions,
 )
 from streams.client.reader import Reader
@@ -27,6 +28,7 @@ from streams.contract.topics import Topics, delete_topics
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from streams.contract.codecs import Codecs
     from streams.settings import Settings
 
 
@@ -57,15 +59,17 @@ class Recorded:
             )
 
 
-def recorded(settings: Settings) -> Recorded:
+def recorded(settings: Settings, codecs: Codecs | None = None) -> Recorded:
     """What `wall.versions` says of the application.
+
+    Args:
+        settings: Which application.
+        codecs: Decode it; without them, the registry is asked.
 
     Raises:
         ClientError: The broker or the registry does not answer.
     """
     topic = Topics.of(settings).versions
-    if topic.name not in existing_partitions(settings):
-        return Recorded()
     last: dict[bytes, bytes | None] = {}
     with Reader(settings) as reader:
         for message in reader.read(topic.name):
@@ -75,8 +79,9 @@ def recorded(settings: Settings) -> Recorded:
     values = [last.get(key.encode()) for key in keys]
     if not any(values):
         return Recorded()
-    codecs = connect_registry(settings, [topic])
-    codecs.fetch_schemas_blocking(values)
+    codecs = codecs or ask_registry(settings, [topic])
+    with asking_registry(settings):
+        codecs.fetch_schemas_blocking(values)
     switched, wiping, made_of = (
         None if value is None else codecs.decode_any(value, VersionSwitched) for value in values
     )
@@ -106,8 +111,12 @@ def recorded_version(settings: Settings) -> int | None:
     return recorded(settings).version
 
 
-def check_current(settings: Settings) -> None:
+def check_current(settings: Settings, codecs: Codecs | None = None) -> None:
     """Make sure that a worker of this version may publish, if it is not a shadow.
+
+    Args:
+        settings: The worker's.
+        codecs: Those of a worker that runs: no registry has to be up for it.
 
     Raises:
         ClientError: Another version is current, or a wipe is not done; or the broker or the
@@ -115,7 +124,7 @@ def check_current(settings: Settings) -> None:
     """
     if settings.shadow:
         return
-    found = recorded(settings)
+    found = recorded(settings, codecs)
     found.check_whole()
     current = found.version
     if current not in (None, settings.version):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from domain.clock import checked_clock
 from streams.contract.codecs import BadRecord
-from streams.contract.dead_letters import Reason
+from streams.contract.reasons import Reason
 from streams.contract.records import ClockSet
 
 if TYPE_CHECKING:

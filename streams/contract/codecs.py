@@ -38,7 +38,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from streams.contract.avro_checks import BodyCheck, DamagedBody, plain_schema
 from streams.contract.batch_codecs import compile_decoder, compile_encoder
 from streams.contract.clients import registry_client
-from streams.contract.dead_letters import Reason
+from streams.contract.reasons import Reason
 from streams.contract.records import SUBMITTED
 from streams.contract.registry import retry_while_down
 from streams.contract.writer_schemas import HEADER_BYTES, NAMESPACE, WriterSchema, WriterSchemas
@@ -58,6 +58,10 @@ S = TypeVar("S")
 # An old consumer reads a new producer (forward), and a rebuild by new code reads what an old
 # producer left on a compacted topic years ago (backward, transitive): both, so full.
 COMPATIBILITY = ConfigCompatibilityLevel.FULL_TRANSITIVE
+
+
+# An id has four bytes, of which registries use the positive numbers.
+LARGEST_ID = 0xFFFFFFFF
 
 
 class BadRecord(ValueError):
@@ -178,9 +182,19 @@ class Codecs:
     """The codecs of all records, and the schemas that others have written with."""
 
     def __init__(
-        self, ids: Mapping[type[Any], int], client: SchemaRegistryClient | None = None
+        self,
+        ids: Mapping[type[Any], int],
+        client: SchemaRegistryClient | None = None,
+        patience_s: float | None = None,
     ) -> None:
-        """Make codecs under the registry's ids; without a client, foreign schemas are unknown."""
+        """Make codecs under the registry's ids; without a client, foreign schemas are unknown.
+
+        Args:
+            ids: The ids of the records' schemas.
+            client: Asks the registry.
+            patience_s: How long blocking calls wait for a registry that is down, in seconds; None
+                for ever.
+        """
         self._by_type: dict[type[Any], Codec[Any]] = {
             record_type: Codec(record_type, id_, self) for record_type, id_ in ids.items()
         }
@@ -194,7 +208,9 @@ class Codecs:
             )
             for codec in self.by_name.values()
         }
-        self._writers = WriterSchemas(own, {c.name: c.json for c in self.by_name.values()}, client)
+        self._writers = WriterSchemas(
+            own, {c.name: c.json for c in self.by_name.values()}, client, patience_s
+        )
 
     def of(self, record_type: type[R]) -> Codec[R]:
         """The codec of a class of records."""
@@ -213,7 +229,11 @@ class Codecs:
         await self._writers.fetch(values)
 
     def fetch_schemas_blocking(self, values: Iterable[bytes | None]) -> None:
-        """As `fetch_schemas`, for callers without an event loop."""
+        """As `fetch_schemas`, for callers without an event loop.
+
+        Raises:
+            OSError: The registry is still down after these codecs' patience.
+        """
         self._writers.fetch_blocking(values)
 
     def fetch_earlier_schemas(self, topics: Iterable[Topic]) -> None:
@@ -308,6 +328,21 @@ def _set_compatibility(client: SchemaRegistryClient, subject: str) -> None:
 
 class SchemaMissing(RuntimeError):
     """The registry does not have a schema of ours, and we are not the one who registers it."""
+
+
+def reading_codecs(settings: Settings, topics: Iterable[Topic], patience_s: float) -> Codecs:
+    """Codecs for who only reads: nothing is registered, and each schema is asked for by its id.
+
+    They have ids of their own, which no registry gives: what they encode, only they can decode.
+
+    Args:
+        settings: Where the registry is.
+        topics: The topics whose records are read.
+        patience_s: How long to wait for a registry that is down, in seconds.
+    """
+    types = dict.fromkeys(of for topic in topics for of in topic.records)
+    ids = {of: LARGEST_ID - n for n, of in enumerate(types)}
+    return Codecs(ids, registry_client(settings), patience_s)
 
 
 def prepare_codecs(

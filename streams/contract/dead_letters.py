@@ -8,7 +8,6 @@ its hash: enough to recognize it, and where it stands on its topic is in the let
 from __future__ import annotations
 
 import hashlib
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from streams.batching import escaped_name
@@ -27,29 +26,6 @@ KEPT_BYTES = 64 * 1024
 KEPT_HEADER_BYTES = 1024
 # What Avro takes for the name and the value of a header beside their bytes, at most.
 HEADER_OVERHEAD = 16
-
-
-class Reason(StrEnum):
-    """Kinds of reasons why a record becomes a dead letter; the letter's own words say more."""
-
-    KEY = "key"
-    """The key is missing, has not the form that it should have, or contradicts the value."""
-    PARTITION = "partition"
-    """The record is on another partition than its key's."""
-    SIZE = "size"
-    """The value is too large."""
-    SCHEMA = "schema"
-    """The value is not in wire format, or of a schema that its topic does not take."""
-    BODY = "body"
-    """The value is damaged: not what its schema says, or no JSON."""
-    CONTENT = "content"
-    """The value can be read, and is against the rules."""
-    TOMBSTONE = "tombstone"
-    """It withdraws what does not exist."""
-    UNREADABLE = "unreadable"
-    """The record can't be taken out of its batch."""
-    FAILED = "failed"
-    """The stage failed on it, or ended the worker."""
 
 
 def dead_letter_of(batch: RecordBatch, record: Record, reason: str) -> DeadLetter:

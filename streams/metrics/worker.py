@@ -13,7 +13,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from streams import metrics
-from streams.metrics import WORKER, BatchMetrics
+from streams.metrics import WORKER
+from streams.metrics.batches import BatchMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from streams.client.client import Client
     from streams.client.group import Offsets
+    from streams.client.reading import Reading
 
 Amounts = dict[str, tuple[int, ...]]
 
@@ -90,7 +90,7 @@ def expected_rows(walls: Iterable[Wall]) -> RowSet:
     return rows
 
 
-def published_rows(client: Client) -> RowSet:
+def published_rows(client: Reading) -> RowSet:
     """The rows that are on `wall.daily` and `wall.overview`."""
     daily = client.latest(client.topics.daily)
     overview = client.latest(client.topics.overview)
@@ -100,7 +100,7 @@ def published_rows(client: Client) -> RowSet:
     )
 
 
-def accepted_walls(client: Client, until: Offsets | None = None) -> list[Wall]:
+def accepted_walls(client: Reading, until: Offsets | None = None) -> list[Wall]:
     """The walls that the latest accepted events make, by intake's own rules.
 
     Args:
@@ -113,7 +113,7 @@ def accepted_walls(client: Client, until: Offsets | None = None) -> list[Wall]:
     profiles: dict[str, dict[int, bytes]] = {}
     for topic in (client.topics.walls, client.topics.profiles):
         for message in client.read(topic, until=until):
-            client.codecs.fetch_schemas_blocking([message.value()])
+            client.fetch_schema(message.value())
             record = _consumed(message)
             rows = Rows(store, record.partition)
             batch = RecordBatch(record.topic, record.partition, [record])

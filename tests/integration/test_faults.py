@@ -148,7 +148,7 @@ def test_verify_finds_a_row_that_was_tampered_with(settings, client, worker):
     client.submit(wall)
     client.wait_until_built(wall, 60, lambda *_: None)
     assert run_thewall(settings, "verify").returncode == 0
-    row = client.daily("w", 1)[1][0] | {"ice": 196}
+    row = client.latest(client.topics.daily)["w/1/1"] | {"ice": 196}
     client._produce(
         [(client.topics.daily, "w/1/1", client.codecs.encode(DailyUsage(**row)))]
     )  # a row of another writer, on another partition or not

@@ -73,11 +73,12 @@ def test_a_withdrawn_profile_leaves_no_row(worker, settings, client):
     client.wait_until_built(wall, 60, quiet)
     thewall_here(settings, "withdraw", "w", "1")
     client.wait_until_built(Wall("w", settings_for(), {2: bytes([28])}), 60, quiet)
-    assert set(client.daily("w")) == {2}
+    assert {key[:3] for key in client.latest(client.topics.daily)} == {"w/2"}
+    assert set(client.totals("w")) == {2}
     assert worker.get("/walls/w/profiles/1/days/1/")[0] == 404
     thewall_here(settings, "withdraw", "w")
     wait_until(lambda: not client.latest(client.topics.overview, of_wall="w"), 60, "no row is left")
-    assert client.daily("w") == {}
+    assert client.latest(client.topics.daily) == {}
 
 
 @pytest.mark.timeout(500)
@@ -125,7 +126,7 @@ def test_errors_of_commands_are_one_sentence_without_a_traceback(settings):
         (("withdraw", "nothing"), {}, 1, "there is no wall nothing"),
         (("consume", "nothing"), {}, 2, "there is no topic nothing"),
         (("overview", "w"), broker_down, 1, "does not answer"),
-        (("overview", "w"), registry_down, 1, "does not answer"),
+        (("withdraw", "w"), registry_down, 1, "does not answer"),
         (("overview", "w"), {"THEWALL_PARTITIONS": "many"}, 1, "THEWALL_PARTITIONS"),
     ):
         done = run_thewall(settings, *arguments, **variables)

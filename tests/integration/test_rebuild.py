@@ -223,7 +223,7 @@ def test_rows_that_were_wrong_are_corrected(settings, client, tmp_path):
         build(client, one_profile("w", 21, 25, 28))
         digest = published_rows(client).digest()
         assert worker.stop() == 0
-    row = client.daily("w", 1)[1][0]
+    row = client.latest(client.topics.daily)["w/1/1"]
     wrong = client.codecs.encode(DailyUsage(**(row | {"ice": 196})))
     stray = client.codecs.encode(DailyUsage(**(row | {"day": 99})))
     # On the partition of their own keys, as another writer would put them.

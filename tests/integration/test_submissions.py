@@ -93,5 +93,5 @@ def test_a_line_that_is_read_again_does_not_replace_what_was_submitted_since(
         wait_until_idle(client)
         assert submitted(client) == before
         assert_equal_to_the_domain(client)
-        assert client.wall_overview("default")["sections"] == 2
+        assert sum(of.sections for of in client.totals("default").values()) == 2
         assert worker.stop() == 0

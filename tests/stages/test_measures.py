@@ -13,7 +13,7 @@ from streams.agents.ledger import account
 from streams.agents.planner import plan
 from streams.batching import RecordBatch, Rows
 from streams.batching.table import RowStore
-from streams.contract.dead_letters import Reason
+from streams.contract.reasons import Reason
 from streams.contract.records import ProfileSubmitted
 from tests.stages.simulation import LogRecord, offline_pipeline
 

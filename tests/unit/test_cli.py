@@ -16,6 +16,7 @@ from domain.modes import modes
 from streams.cli import app, display
 from streams.cli.display import fits, printable
 from streams.cli.read import note_what_is_building
+from streams.contract.records import ProfileTotals
 from tests.harness.command_line import invoke
 from tests.harness.walls import EXERCISE_CONFIG
 
@@ -135,26 +136,21 @@ def test_a_table_fits_if_its_widest_cells_do(monkeypatch):
     assert not fits(["day", "all"], [["1", 1_000_000]])
 
 
-def row(state: str, **fields: object) -> dict[str, object]:
-    return {"wall": "w", "state": state} | fields
+def totals(profile: int, state: str, *steps: int) -> ProfileTotals:
+    """Of a profile; without steps it has no amounts yet."""
+    return ProfileTotals(
+        "w", profile, 4, state, False, "crew-per-section", None, "ice", 1, 0, 0, 0,
+        list(range(1, len(steps) + 1)), list(steps),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (row("COMPLETE", profile=1, version=4), ""),
-        (row("BUILDING", profile=1, version=4), "amounts of the last complete one"),
-        (row("BUILDING", profile=1, version=-1), "no amounts yet: profile 1"),
-        (
-            row(
-                "BUILDING",
-                profiles={
-                    1: row("COMPLETE", profile=1, version=4),
-                    2: row("BUILDING", profile=2, version=-1),
-                },
-            ),
-            "no amounts yet: profile 2",
-        ),
+        ([totals(1, "COMPLETE", 1, -1)], ""),
+        ([totals(1, "BUILDING", 1, -1)], "amounts of the last complete one"),
+        ([totals(1, "BUILDING")], "no amounts yet: profile 1"),
+        ([totals(1, "COMPLETE", 1, -1), totals(2, "BUILDING")], "no amounts yet: profile 2"),
     ],
 )
 def test_people_are_told_when_amounts_are_not_of_the_latest_plan(found, words, monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 
 from domain.wall import Wall
 from streams.client import client as client_module
+from streams.client import reading as reading_module
 from streams.client.client import Client
 from streams.client.kafka import ClientError
 from streams.contract.codecs import Codecs
@@ -56,7 +57,8 @@ def client_of(monkeypatch):
                 while follow:
                     yield None
 
-        monkeypatch.setattr(client_module, "Reader", Reader)
+        for module in (client_module, reading_module):
+            monkeypatch.setattr(module, "Reader", Reader)
         client = object.__new__(Client)
         client.settings = SETTINGS
         client.topics = Topics.of(client.settings)

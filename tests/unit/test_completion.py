@@ -13,6 +13,7 @@ def test_a_wall_is_awaited_until_every_row_is_as_computed_and_complete():
         awaited.take(key, found | {"state": "BUILDING"})
         assert key in awaited.missing
         awaited.take(key, found)
+        awaited.take(key, found)  # delivered twice
     assert not awaited.missing
     assert awaited.built == awaited.profiles == 1
 

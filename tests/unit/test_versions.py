@@ -70,7 +70,7 @@ def test_topics_of_a_neighbour_that_is_named_as_a_version_is_are_not_ours(monkey
 
 def test_a_wipe_that_is_not_done_keeps_workers_from_running(monkeypatch):
     wiping = versions.Recorded(None, wiped_digest="ab")
-    monkeypatch.setattr(versions, "recorded", lambda _: wiping)
+    monkeypatch.setattr(versions, "recorded", lambda *_: wiping)
     for check in (versions.version_to_run, versions.check_current):
         with pytest.raises(ClientError, match=r"wipe` was ended before it was done.*run it again"):
             check(SETTINGS)
@@ -81,7 +81,7 @@ def test_a_wipe_that_is_not_done_keeps_workers_from_running(monkeypatch):
     [(0, None, 1), (0, 3, 3), (2, None, 2), (3, 3, 3), (2, 3, None), (4, 3, None)],
 )
 def test_a_worker_runs_the_current_version_or_none(monkeypatch, given, recorded, runs):
-    monkeypatch.setattr(versions, "recorded", lambda _: versions.Recorded(recorded))
+    monkeypatch.setattr(versions, "recorded", lambda *_: versions.Recorded(recorded))
     settings = SETTINGS.model_copy(update={"app_version": given})
     if runs is None:
         with pytest.raises(ClientError, match="has switched to version 3"):

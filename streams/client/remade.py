@@ -1,4 +1,4 @@
-"""Topics that were deleted, created again or given more partitions under the workers.
+"""Topics that were deleted, created again, enlarged or trimmed under the workers.
 
 A topic that is created again has its old name, and offsets from 0. Tables say up to which offset a
 key's events are accepted, and plans have offsets for versions: both are of the topic that is gone,
@@ -10,7 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import OffsetSpec
 
 from streams.client.kafka import (
     ANY_PARTITION,
@@ -112,6 +118,31 @@ class TopicWatch:
                     f"topic {topic.name} was {what}: what is built is of records that are gone; "
                     "stop the workers and run `thewall replay --wipe`, which builds what is on the "
                     "input topics now"
+                )
+        return self._skipped(there)
+
+    def _skipped(self, there: Mapping[str, Described]) -> str | None:
+        """Whether retention has deleted what a stage had not read yet, while workers were away."""
+        topics = [topic.name for topic in self._topics.intermediate if topic.name in there]
+        partitions = [TopicPartition(t, p) for t in topics for p in range(there[t].partitions)]
+        if not partitions:
+            return None
+        # The first offsets first: what is committed only grows.
+        first = self._admin.list_offsets(
+            dict.fromkeys(partitions, OffsetSpec.earliest()), request_timeout=REQUEST_TIMEOUT_S
+        )
+        low = {(tp.topic, tp.partition): found.result().offset for tp, found in first.items()}
+        [asked] = self._admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(self._settings.group, partitions)]
+        ).values()
+        for tp in asked.result(REQUEST_TIMEOUT_S).topic_partitions:
+            # Offsets that were never committed, or have expired, say nothing.
+            if 0 <= tp.offset < low[tp.topic, tp.partition]:
+                return (
+                    f"of topic {tp.topic}, partition {tp.partition}, retention "
+                    f"(THEWALL_TRANSIT_DAYS) has deleted records from {tp.offset} on that no "
+                    "worker had read: stop the workers and run `thewall replay --wipe`, which "
+                    "builds what is on the input topics"
                 )
         return None
 

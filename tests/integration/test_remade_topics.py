@@ -9,7 +9,8 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from domain.settings import settings_for
 from domain.wall import Wall
-from streams.contract.topics import create_topics, delete_topics
+from streams.contract.topics import create_topics, delete_topics, truncate_topics
+from streams.operations.replay import Replay
 from tests.harness.pipeline import assert_equal_to_the_domain
 from tests.harness.processes import Worker, run_thewall, running_worker, thewall
 from tests.harness.waiting import wait_until
@@ -110,3 +111,26 @@ def test_partitions_that_are_added_stop_a_worker_with_advice_that_helps(settings
     with running_worker(settings, tmp_path / "worker.log"):
         build(client, WALL)
         assert_equal_to_the_domain(client)
+
+
+def test_events_that_retention_deletes_while_workers_are_away_are_missed_and_come_back(
+    settings, client, tmp_path
+):
+    with running_worker(settings, tmp_path / "worker.log") as worker:
+        build(client, WALL)
+        assert worker.stop() == 0
+    # As a worker that is killed when intake has sent on what the planner has not read.
+    accepted, group = client.topics.accepted.name, Replay(client).group
+    group.commit(dict.fromkeys(group.committed((client.topics.accepted,)), 0))
+    truncate_topics(settings, [accepted])
+    said = f"of topic {accepted}, partition "
+    refused_with(settings, said, ["verify"], ["withdraw", "w"])
+    late = Worker(settings, tmp_path / "worker.log")
+    try:
+        wait_until(lambda: is_halted(late, said), 60, "the worker says so")
+        assert late.stop() == 0
+    finally:
+        late.process.kill()
+    assert json.loads(thewall(settings, "replay", "--wipe", "--json"))["equal_to_domain"]
+    refused = run_thewall(settings, "verify")
+    assert refused.returncode == 0, refused.stderr

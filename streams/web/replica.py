@@ -13,6 +13,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from domain.errors import InvalidWall
 from domain.modes import mode_named
 from domain.plan import Scope
 from domain.settings import WallSettings
@@ -228,11 +229,21 @@ class WallRows:
         return max((row.record.changed_at for row in self.plans.values()), default=-1)
 
     @cached_property
+    def each_depends_on_earlier(self) -> bool:
+        """Whether a profile's plan depends on those before it.
+
+        Of a mode that newer code has accepted, nothing is known: the wall waits for that code.
+        """
+        try:
+            return mode_named(self.settings.mode).SCOPE is Scope.EARLIER
+        except InvalidWall:
+            return False
+
+    @cached_property
     def due_versions(self) -> dict[int, int]:
         """The version of each profile's plan as last accepted, by the planner's rule."""
         settings = self.plans.get(SETTINGS)
         earlier = of_settings = settings.record.changed_at if settings else -1
-        each_depends_on_earlier = mode_named(self.settings.mode).SCOPE is Scope.EARLIER
         due = {}
         for number, row in sorted(self.plans.items()):
             if number == SETTINGS:
@@ -241,7 +252,7 @@ class WallRows:
             earlier = max(earlier, changed_at)
             if row.record.heights is None:
                 due[number] = changed_at  # withdrawn: nothing else changes that
-            elif each_depends_on_earlier:
+            elif self.each_depends_on_earlier:
                 due[number] = earlier
             else:
                 due[number] = max(of_settings, changed_at)

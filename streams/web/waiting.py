@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from domain.modes import mode_named
-from domain.plan import Scope
 from streams.web.problems import Refusal
 from streams.web.replica import SETTINGS
 from streams.web.summaries import wall_summary
@@ -75,7 +73,7 @@ def _are_built(web: Web, wall: str, events: Mapping[int, Sent]) -> bool:
     rows = web.generation.replica.walls[wall]
     if SETTINGS in events:
         return rows.complete
-    if mode_named(rows.settings.mode).SCOPE is Scope.EARLIER:
+    if rows.each_depends_on_earlier:
         # The profiles behind it get other days, too.
         return all(map(rows.is_complete, (n for n in rows.due_versions if n >= min(events))))
     return all(map(rows.is_complete, events))

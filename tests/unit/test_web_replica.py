@@ -205,3 +205,15 @@ def test_days_that_pass_are_no_change_of_a_walls_rows():
     touched = replica.fold([clock_set(0, clock("a")), told(0, clock("a"), 1)])
     assert touched == ({}, {"w"})
     assert replica.wall("w").tag == before
+
+
+@pytest.mark.parametrize("mode", ["crew-pool", "of-newer-code"])
+def test_a_wall_whose_mode_newer_code_has_accepted_is_shown_and_waits(mode):
+    replica = Replica()
+    replica.fold([plan("w", 1, bytes([28, 29]), 0), totals("w", 1, 0)])
+    row = PlannerRow(5, 0, 5, None, mode, 3, "of-newer-code")
+    replica.fold([Change("plans", "w", Source(0, 5), row, mark_of(b"w", b"5"))])
+    summary = wall_summary(replica.wall("w"))
+    assert (summary.state, summary.mode, summary.cost) == ("BUILDING", mode, 1_111_500)
+    assert not replica.wall("w").is_complete(1)
+    assert profile_summary(replica.wall("w"), 1).state == "BUILDING"

@@ -103,6 +103,18 @@ class Chaos:
         )
         process.send_signal(signal.SIGCONT)
 
+    def block_event_loop(self) -> None:
+        """Let the event loop of a worker stand still, until its watchdog ends it."""
+        number = self.random.choice(list(self.workers))
+        self.workers[number].kill()
+        self.workers[number].wait()
+        file = self.directory / f"late-{self.faults.total()}"
+        file.with_suffix(".block").touch()
+        self.start(number, "tests.harness.late_worker", str(file))
+        process = self.workers[number]
+        wait_until(lambda: process.poll() is not None, 120, "the watchdog ends the worker")
+        assert file.with_suffix(".blocked").exists()
+
     def kill_broker(self) -> None:
         self.stack.kafka.kill()
         self.stack.start_kafka()
@@ -151,8 +163,8 @@ class Chaos:
         self.probe()
         self.load.start()
         kinds = ["kill_worker", "kill_worker_at_a_point", "stop_worker_past_its_session",
-                 "kill_broker", "kill_registry", "rebalance"]  # fmt: skip
-        weights = [6, 6, 3, 2, 1, 2]
+                 "block_event_loop", "kill_broker", "kill_registry", "rebalance"]  # fmt: skip
+        weights = [6, 6, 3, 1, 2, 1, 2]
         order = self.random.choices(kinds, weights, k=max(0, faults - len(kinds)))
         order += kinds[:faults]
         self.random.shuffle(order)
@@ -200,6 +212,7 @@ class Chaos:
             "faults_with_work_in_flight": self.in_flight,
             "restarts": self.restarts,
             "events": self.load.events,
+            "transactions": self.load.transactions,
             "events_not_acknowledged": self.load.failed,
             "rows": len(found.daily) + len(found.overview),
             "lost": lost,

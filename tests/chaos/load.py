@@ -1,6 +1,7 @@
-"""A producer that never rests: revisions, withdrawals, settings, and 1% of what is no record.
+"""Producers that never rest: revisions, withdrawals, settings, transactions, and what is wrong.
 
-Some walls are submitted as lines of JSON alone: between two doors nobody could say what is later.
+1% is no record, and 1% is on a partition that is not its key's. Some walls are submitted as lines
+of JSON alone: between two doors nobody could say what is later. Others are in transactions alone.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ import json
 import threading
 import time
 from collections import defaultdict
+from random import Random
 from typing import TYPE_CHECKING
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from domain.settings import WallSettings, settings_for
 from domain.wall import Wall
+from streams.client.kafka import ANY_PARTITION
 from streams.contract.records import ProfileSubmitted, WallConfigured
+from streams.contract.topics import partition_of
 
 if TYPE_CHECKING:
-    from random import Random
+    from collections.abc import Callable
 
     from streams.client.client import Client
 
@@ -45,23 +49,54 @@ class Load(threading.Thread):
         self.events = 0
         self.failed = 0
         self.live: set[str] = set()
-        self.producer = Producer(
-            {
-                "bootstrap.servers": client.settings.bootstrap_servers,
-                "enable.idempotence": True,
-                "partitioner": "murmur2_random",
-                # Through any outage: what is sent is acknowledged in the end.
-                "message.timeout.ms": 600_000,
-                "log_level": 0,
-            }
-        )
+        # Content of what was committed in transactions, by key.
+        self.committed: dict[str, bytes] = {}
+        self.transactions = 0
+        self.config = {
+            "bootstrap.servers": client.settings.bootstrap_servers,
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            # Through any outage: what is sent is acknowledged in the end.
+            "message.timeout.ms": 600_000,
+            "log_level": 0,
+        }
+        self.producer = Producer(self.config)
 
     def run(self) -> None:
+        transactions = threading.Thread(target=self._transact, daemon=True)
+        transactions.start()
         while not self.stopped.is_set():
             self.send_one()
             self.producer.poll(0)
             time.sleep(self.random.uniform(0, 0.04))  # the load's rate, nothing waits for it
         self.producer.flush(300)
+        transactions.join(300)
+        self.failed += transactions.is_alive()
+
+    def _transact(self) -> None:
+        """Transactions of a few profiles of walls of their own; a half of them is aborted."""
+        random, client = Random(self.random.random()), self.client
+        producer = Producer(
+            self.config | {"transactional.id": "chaos", "message.timeout.ms": 60_000}
+        )
+        _persist(lambda: producer.init_transactions(60))
+        while not self.stopped.is_set():
+            producer.begin_transaction()
+            sent: dict[str, bytes] = {}
+            for _ in range(random.randrange(1, 4)):
+                wall, number = f"t{random.randrange(2)}", random.randrange(1, 12)
+                heights = bytes(random.randrange(31) for _ in range(random.randrange(1, 60)))
+                value = client.codecs.encode(ProfileSubmitted(wall, number, list(heights)))
+                sent[f"{wall}/{number}"] = heights
+                producer.produce(client.topics.profiles.name, value, f"{wall}/{number}")
+            self.stopped.wait(random.uniform(0, 0.3))
+            if random.random() < 0.5:
+                _persist(lambda: producer.abort_transaction(60))
+            else:
+                _persist(lambda: producer.commit_transaction(60))
+                self.committed |= sent
+            self.transactions += 1
+            self.stopped.wait(random.uniform(0, 0.7))
 
     def send_one(self) -> None:
         if self.random.random() < 0.2:
@@ -90,6 +125,14 @@ class Load(threading.Thread):
         key = f"{wall}/{self.random.randrange(1, 12)}"
         if chance < 0.01:
             self._produce(topics.profiles.name, key, self.random.choice(GARBAGE), None, bad=True)
+        elif chance < 0.02:
+            # What another partitioner would do: for its key, the record is nowhere.
+            partitions = self.client.settings.partitions
+            other = (
+                partition_of(key, partitions) + self.random.randrange(1, partitions)
+            ) % partitions
+            value = codecs.encode(ProfileSubmitted(wall, int(key.rpartition("/")[2]), [1]))
+            self._produce(topics.profiles.name, key, value, None, bad=True, partition=other)
         elif chance < 0.1 and key in self.live:
             self.live.discard(key)
             self._produce(topics.profiles.name, key, None, None)
@@ -106,7 +149,14 @@ class Load(threading.Thread):
             self._produce(topics.profiles.name, key, value, heights)
 
     def _produce(
-        self, topic: str, key: str, value: bytes | None, content: object, *, bad: bool = False
+        self,
+        topic: str,
+        key: str,
+        value: bytes | None,
+        content: object,
+        *,
+        bad: bool = False,
+        partition: int = ANY_PARTITION,
     ) -> None:
         self.events += 1
 
@@ -118,7 +168,7 @@ class Load(threading.Thread):
             elif message.offset() > self.latest.get((topic, key), (-1, None))[0]:
                 self.latest[topic, key] = (message.offset(), content)
 
-        self.producer.produce(topic, value, key, on_delivery=acknowledged)
+        self.producer.produce(topic, value, key, partition, on_delivery=acknowledged)
 
     def walls(self) -> list[Wall]:
         """What the acknowledged events make: the oracle's input."""
@@ -130,4 +180,17 @@ class Load(threading.Thread):
             elif content is not None:
                 wall, _, number = key.rpartition("/")
                 profiles[wall][int(number)] = content
+        for key, heights in self.committed.items():
+            wall, _, number = key.rpartition("/")
+            profiles[wall][int(number)] = heights
         return [Wall(wall, settings[wall], found) for wall, found in profiles.items()]
+
+
+def _persist(call: Callable[[], None]) -> None:
+    """Call until it is done, through any outage."""
+    while True:
+        try:
+            return call()
+        except KafkaException as error:
+            if not error.args[0].retriable():
+                raise

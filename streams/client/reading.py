@@ -11,7 +11,7 @@ from domain.wall import checked_heights
 from streams.client.completion import listed
 from streams.client.kafka import ClientError, ask_registry, asking_registry
 from streams.client.reader import Reader
-from streams.client.remade import check_topics
+from streams.client.remade import topic_fault
 from streams.client.versions import recorded
 from streams.contract.codecs import BadRecord
 from streams.contract.records import ProfileTotals
@@ -61,7 +61,9 @@ class Reading:
             ClientError: A wipe is not done, or a topic was made anew.
         """
         self.recorded.check_whole()
-        check_topics(self.settings, self.recorded)
+        fault = topic_fault(self.settings, self.recorded)
+        if fault is not None:
+            raise ClientError(fault)
 
     def live_profiles(self, wall: str) -> set[int]:
         """The numbers of the profiles that were submitted and not withdrawn.

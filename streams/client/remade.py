@@ -8,10 +8,12 @@ record on `wall.versions` has the ids of the topics that the state was made of.
 
 from __future__ import annotations
 
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import (
     ConsumerGroupTopicPartitions,
+    KafkaError,
     KafkaException,
     TopicCollection,
     TopicPartition,
@@ -32,7 +34,7 @@ from streams.contract.records import VersionSwitched
 from streams.contract.topics import Topics, partition_mismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from confluent_kafka.admin import AdminClient
 
@@ -49,6 +51,10 @@ class Described(NamedTuple):
 
     id: str
     partitions: int
+
+
+# Of a topic that this user may not ask for.
+HIDDEN = Described(NO_TOPIC_ID, 0)
 
 
 def stateful(topics: Topics) -> tuple[Topic, ...]:
@@ -72,7 +78,9 @@ def describe(admin: AdminClient, names: Iterable[str]) -> dict[str, Described]:
         try:
             topic = future.result()
         except KafkaException as error:
-            if error.args[0].name() != "UNKNOWN_TOPIC_OR_PART":
+            if error.args[0].name() == "TOPIC_AUTHORIZATION_FAILED":
+                found[name] = HIDDEN
+            elif error.args[0].name() != "UNKNOWN_TOPIC_OR_PART":
                 raise
         else:
             found[name] = Described(str(topic.topic_id), len(topic.partitions))
@@ -104,7 +112,18 @@ class TopicWatch:
             KafkaException: The broker does not answer.
         """
         there = self.present()
-        partitions = {name: topic.partitions for name, topic in there.items()}
+        return self._changed(there) or self._skipped(there)
+
+    def changed(self) -> str | None:
+        """As `fault`, of the topics alone, not of what the group has read.
+
+        Raises:
+            KafkaException: The broker does not answer.
+        """
+        return self._changed(self.present())
+
+    def _changed(self, there: Mapping[str, Described]) -> str | None:
+        partitions = {name: t.partitions for name, t in there.items() if t is not HIDDEN}
         mismatch = partition_mismatch(partitions, self._settings)
         if mismatch is not None:
             return mismatch
@@ -119,10 +138,12 @@ class TopicWatch:
                     "stop the workers and run `thewall replay --wipe`, which builds what is on the "
                     "input topics now"
                 )
-        return self._skipped(there)
+        return None
 
     def _skipped(self, there: Mapping[str, Described]) -> str | None:
         """Whether retention has deleted what a stage had not read yet, while workers were away."""
+        if HIDDEN in there.values():
+            return None  # not for this user to say
         topics = [topic.name for topic in self._topics.intermediate if topic.name in there]
         partitions = [TopicPartition(t, p) for t in topics for p in range(there[t].partitions)]
         if not partitions:
@@ -135,7 +156,11 @@ class TopicWatch:
         [asked] = self._admin.list_consumer_group_offsets(
             [ConsumerGroupTopicPartitions(self._settings.group, partitions)]
         ).values()
-        for tp in asked.result(REQUEST_TIMEOUT_S).topic_partitions:
+        try:
+            committed = asked.result(REQUEST_TIMEOUT_S)
+        except FutureTimeoutError as error:  # the coordinator starts again, after its broker
+            raise KafkaException(KafkaError(KafkaError.REQUEST_TIMED_OUT)) from error
+        for tp in committed.topic_partitions:
             # Offsets that were never committed, or have expired, say nothing.
             if 0 <= tp.offset < low[tp.topic, tp.partition]:
                 return (
@@ -157,10 +182,7 @@ def topic_fault(settings: Settings, found: Recorded) -> str | None:
     Raises:
         ClientError: The broker does not answer.
     """
-    try:
-        return TopicWatch(settings, found.topic_ids).fault()
-    except KafkaException as error:
-        raise no_broker(settings, error) from error
+    return _ask(settings, TopicWatch(settings, found.topic_ids).fault)
 
 
 def check_topics(settings: Settings, found: Recorded) -> None:
@@ -169,9 +191,16 @@ def check_topics(settings: Settings, found: Recorded) -> None:
     Raises:
         ClientError: They are not; or the broker does not answer.
     """
-    fault = topic_fault(settings, found)
+    fault = _ask(settings, TopicWatch(settings, found.topic_ids).changed)
     if fault is not None:
         raise ClientError(fault)
+
+
+def _ask(settings: Settings, question: Callable[[], str | None]) -> str | None:
+    try:
+        return question()
+    except KafkaException as error:
+        raise no_broker(settings, error) from error
 
 
 def watch_topics(settings: Settings) -> TopicWatch:

@@ -32,6 +32,12 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 
+UNFINISHED_WIPE = (
+    "`thewall replay --wipe` was ended before it was done, and rows are missing: stop the workers "
+    "and run it again"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What `wall.versions` says of an application.
@@ -53,10 +59,7 @@ class Recorded:
             ClientError: One was.
         """
         if self.wiped_digest is not None:
-            raise ClientError(
-                "`thewall replay --wipe` was ended before it was done, and rows are missing: stop "
-                "the workers and run it again"
-            )
+            raise ClientError(UNFINISHED_WIPE)
 
 
 def recorded(settings: Settings, codecs: Codecs | None = None) -> Recorded:

@@ -67,13 +67,15 @@ def rights(role: str, settings: Settings) -> list[Right]:
         case "producer":
             submitted = (topics.walls, topics.profiles, topics.clock, topics.submissions)
             # What there is already, to withdraw what is left out, and what has been built.
-            reads = (*submitted, *topics.outputs, topics.versions)
+            reads = (*submitted, *topics.outputs, topics.versions, topics.changelog("overview"))
             return [
                 *_of_topics(reads, submitted),
                 Right("group", f"{settings.app_id}-reader", (READ,)),
             ]
         case "reader":
-            reads = (*topics.doors, *topics.outputs, topics.versions)
+            # Of a wall's totals, a row for each profile is on the overview table's changelog.
+            overview = topics.changelog("overview")
+            reads = (*topics.doors, *topics.outputs, topics.versions, overview)
             return [
                 *_of_topics(reads, ()),
                 Right("group", f"{settings.app_id}-reader", (READ,)),

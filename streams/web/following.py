@@ -17,7 +17,7 @@ from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, connect_registry
-from streams.client.versions import with_current_version
+from streams.client.versions import UNFINISHED_WIPE, recorded
 from streams.contract.clients import broker_config
 from streams.contract.topics import Topics
 from streams.web.decoding import Decoder
@@ -92,6 +92,7 @@ class Following:
         generation: The one that answers; None before the first has read to the ends.
         not_ready: Why there is none, in words.
         problem: What is in the way of looking at the topics; None if nothing is.
+        wiped: Of a wipe that is not done: that rows are missing; None if there is none.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Following:
         self.generation: Generation | None = None
         self.not_ready = "the web process is starting"
         self.problem: str | None = None
+        self.wiped: str | None = None
         self._settings = settings
         self._on_change = on_change
         self._on_switch = on_switch
@@ -198,7 +200,10 @@ class Following:
             raise ClientError(NO_TOPICS)
         ends = self._ends([versions.name])
         if self._looked_up is None or self._looked_up[0] != ends:
-            self._looked_up = ends, with_current_version(self._settings)
+            found = recorded(self._settings)
+            version = self._settings.app_version or found.version or 1
+            self._looked_up = ends, self._settings.model_copy(update={"app_version": version})
+            self.wiped = None if found.wiped_digest is None else UNFINISHED_WIPE
         return self._looked_up[1]
 
     async def read_to_now(self, topics: list[str]) -> None:

@@ -199,8 +199,8 @@ def test_a_worker_that_can_not_send_ends_without_committing(settings, client, tm
     worker = Worker(settings, tmp_path / "worker.log")
     worker.wait_until_ready()
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
-    topic = client.topics.accepted.name
+    topic = client.topics.dead_letters.name
     admin.delete_topics([topic])[topic].result(10)
-    client.submit(Wall("w", settings_for(), {1: bytes([28])}))
+    client._produce([(client.topics.profiles, "w/1", b"no record")])
     assert worker.process.wait(90) == 70
     assert "the worker ends without committing" in worker.log.read_text()

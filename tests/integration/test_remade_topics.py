@@ -124,7 +124,7 @@ def test_events_that_retention_deletes_while_workers_are_away_are_missed_and_com
     group.commit(dict.fromkeys(group.committed((client.topics.accepted,)), 0))
     truncate_topics(settings, [accepted])
     said = f"of topic {accepted}, partition "
-    refused_with(settings, said, ["verify"], ["withdraw", "w"])
+    refused_with(settings, said, ["verify"], ["overview", "w"])
     late = Worker(settings, tmp_path / "worker.log")
     try:
         wait_until(lambda: is_halted(late, said), 60, "the worker says so")

@@ -13,6 +13,8 @@ from domain.settings import settings_for
 from domain.wall import Wall
 from streams.operations.verification import published_rows
 from tests.harness.processes import environment, run_thewall, running_worker, thewall
+from tests.harness.waiting import wait_until
+from tests.harness.web import WebProcess
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.long]
 
@@ -39,6 +41,14 @@ def killed_at(settings, point: str) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
+def says_so(web: WebProcess) -> bool:
+    try:
+        answers = [web.get(path) for path in ("/ready/", "/api/walls")]
+    except OSError:
+        return False
+    return all(a.status == 503 and b"before it was done" in a.body for a in answers)
+
+
 def test_a_wipe_that_was_killed_is_said_by_all_and_done_by_the_same_again(
     settings, client, tmp_path
 ):
@@ -58,6 +68,12 @@ def test_a_wipe_that_was_killed_is_said_by_all_and_done_by_the_same_again(
             refused = run_thewall(settings, *arguments)
             assert (refused.returncode, refused.stdout) == (1, "")
             assert "`thewall replay --wipe` was ended before it was done" in refused.stderr
+    web = WebProcess(settings, tmp_path / "web.log")
+    try:
+        wait_until(lambda: says_so(web), 60, "the page says so")
+    finally:
+        web.process.kill()
+        web.process.wait()
     result = json.loads(thewall(settings, "replay", "--wipe", "--json"))
     assert result == {"before": digest, "after": digest, "equal_to_domain": True}
     assert run_thewall(settings, "verify").returncode == 0

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = {
     "init": ("init", "init north"),
-    "up": ("up", "up --kafka-port 9092 --registry-port 8081", "up --fresh"),
+    "up": ("up", "up --secure --fresh", "up --kafka-port 9092 --registry-port 8081", "up --fresh"),
     "down": ("down",),
     "status": ("status", "status --json"),
     "console": (

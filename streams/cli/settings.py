@@ -58,10 +58,12 @@ def load_settings(**overrides: object) -> Settings:
         raise MissingBroker(
             "no broker: run `thewall up`, or set THEWALL_BOOTSTRAP_SERVERS and THEWALL_REGISTRY_URL"
         )
-    return settings.model_copy(
-        update={
-            "bootstrap_servers": settings.bootstrap_servers or stack.bootstrap_servers,
-            "registry_url": settings.registry_url or stack.registry_url,
-            "create_topics": True,
-        }
-    )
+    found = {
+        "bootstrap_servers": settings.bootstrap_servers or stack.bootstrap_servers,
+        "registry_url": settings.registry_url or stack.registry_url,
+        # Whoever is told to be a user of fewer rights creates nothing.
+        "create_topics": settings.create_topics or not settings.kafka_user,
+    }
+    own = settings.model_fields_set
+    security = {name: value for name, value in stack.security.items() if name not in own}
+    return Settings.model_validate(settings.model_dump(exclude_unset=True) | found | security)

@@ -12,12 +12,16 @@ from streams.cli.options import AsJson
 from streams.cli.settings import load_settings, read_settings
 from streams.client.client import Client
 from streams.client.kafka import existing_partitions
+from streams.client.versions import with_current_version
 from streams.contract.topics import Topics
 from streams.devstack import Stack, StackError, artifacts
 from streams.devstack.console import console_command, producer_command
 from streams.devstack.processes import java_environment
+from streams.devstack.running import stack_in
+from streams.devstack.secure import SecureStack
 from streams.devstack.stack import stack_directory
 from streams.operations.background import BackgroundWorkers
+from streams.operations.rights import ROLES, rights
 
 Port = Annotated[int | None, typer.Option(help="A free port if not given.", min=1, max=65535)]
 
@@ -26,9 +30,22 @@ def up(
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete all data first.")] = False,
     kafka_port: Port = None,
     registry_port: Port = None,
+    secure: Annotated[
+        bool,
+        typer.Option(
+            "--secure", help="With TLS, users and rights; needs --fresh if there is data without."
+        ),
+    ] = False,
 ) -> None:
-    """Start Kafka and the schema registry on this machine."""
-    stack = Stack(stack_directory())
+    """Start Kafka and the schema registry on this machine.
+
+    With --secure, commands and workers are the user operator unless THEWALL_KAFKA_USER and
+    THEWALL_REGISTRY_USER name another; worker, web, producer and reader have the rights that
+    `thewall acls` lists. What was made secure stays so until --fresh.
+    """
+    directory = stack_directory()
+    kept = stack_in(directory) if not fresh else Stack(directory)
+    stack = SecureStack(directory) if secure else kept
     in_use = _has_workers(stack)
     if in_use and fresh:
         raise StackError(
@@ -42,6 +59,12 @@ def up(
             fresh=fresh, kafka_port=kafka_port, registry_port=registry_port, same_ports=in_use,
             on_progress=update,
         )  # fmt: skip
+    if isinstance(stack, SecureStack):
+        settings = with_current_version(load_settings())
+        for role in ROLES:
+            of_role = rights(role, settings)
+            stack.grant(role, [(r.resource, r.name, r.operations, r.prefixed) for r in of_role])
+        note(f"users are {', '.join(ROLES)}; their passwords are in {directory / 'secure'}")
     note(f"Kafka answers at {running.bootstrap_servers}, the registry at {running.registry_url}")
     note(f"data and logs are in {stack.directory}; stop with `thewall down`")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -142,6 +143,9 @@ def asking_registry(settings: Settings) -> Iterator[None]:
 
 
 ANY_PARTITION = -1
+UNHEARD = logging.getLogger("librdkafka")
+UNHEARD.addHandler(logging.NullHandler())
+UNHEARD.propagate = False
 
 
 def produce(
@@ -160,7 +164,8 @@ def produce(
     Raises:
         ClientError: The broker did not take some of them.
     """
-    failures: list[tuple[KafkaError, str | None]] = []
+    failures: list[tuple[KafkaError, str]] = []
+    topic = ""
     latest_ms = 0
     producer = Producer(
         {
@@ -171,28 +176,38 @@ def produce(
             "partitioner": "murmur2_random",
             "linger.ms": 1,
             "message.timeout.ms": int(REQUEST_TIMEOUT_S * 1000),
-        }
+        },
+        logger=UNHEARD,  # a fatal error is written whatever the log level
     )
 
-    def acknowledged(error: KafkaError | None, message: Message) -> None:
+    def acknowledged(topic: str, error: KafkaError | None, message: Message) -> None:
         nonlocal latest_ms
-        latest_ms = max(latest_ms, message.timestamp()[1])
-        if error is not None:
-            failures.append((error, message.topic()))
+        if error is None:
+            latest_ms = max(latest_ms, message.timestamp()[1])
+        else:
+            failures.append((error, topic))
 
-    def no_right(error: KafkaError, topic: str | None) -> str:
-        if error.code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+    def no_right(error: KafkaError, topic: str) -> str:
+        # Who may write to no topic at all is refused by the cluster, before a topic is named.
+        if "authorization failed" not in error.str().lower():
             return error.str()
         return f"user {settings.kafka_user or 'nobody'} has no right to write to {topic}"
 
     for topic, key, value, partition in records:
         while True:
             try:
-                producer.produce(topic, value, key, partition, acknowledged)
+                producer.produce(topic, value, key, partition, partial(acknowledged, topic))
                 break
             except BufferError:
                 producer.poll(0.1)
-    unanswered = producer.flush(REQUEST_TIMEOUT_S + 1)
+            except (KafkaException, SystemError) as error:
+                failures.insert(0, (_fatal(error), topic))
+                break
+    try:
+        unanswered = producer.flush(REQUEST_TIMEOUT_S + 1)
+    except (KafkaException, SystemError) as error:
+        failures.insert(0, (_fatal(error), topic))
+        unanswered = 0
     if failures or unanswered:
         why = no_right(*failures[0]) if failures else "it did not answer"
         raise ClientError(
@@ -200,3 +215,15 @@ def produce(
             "same again: nothing is counted twice"
         )
     return latest_ms
+
+
+def _fatal(error: BaseException) -> KafkaError:
+    """What the client raises when a broker will take nothing from it any more.
+
+    It does so from within a callback, which Python then takes for a fault of its own.
+    """
+    if isinstance(error, KafkaException):
+        return error.args[0]  # type: ignore[no-any-return]
+    if error.__cause__ is None:
+        raise error
+    return _fatal(error.__cause__)

@@ -8,7 +8,7 @@ import shutil
 import socket
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from errno import ENOSPC
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -26,9 +26,9 @@ from streams.devstack.files import read_state, write_whole
 from streams.devstack.processes import Daemon, StackError, java, java_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
-__all__ = ["Stack", "StackAddresses", "StackError", "running_stack"]
+__all__ = ["Stack", "StackAddresses", "StackError"]
 
 HOST = "127.0.0.1"
 REGISTRY_API = "/apis/ccompat/v7"
@@ -53,10 +53,18 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class StackAddresses:
-    """Where a running stack answers."""
+    """Where a running stack answers, and what its clients have to know beside that.
+
+    Attributes:
+        bootstrap_servers: The broker, as host:port.
+        registry_url: The registry's Confluent-compatible address.
+        security: By name, the settings of TLS and users that an operator has; none if there are
+            neither.
+    """
 
     bootstrap_servers: str
     registry_url: str
+    security: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def stack_directory() -> Path:
@@ -70,12 +78,6 @@ def stack_directory() -> Path:
         return own_path(Path(given) if given else user_data_path("thewall") / "stack")
     except ValueError as error:
         raise StackError(f"the stack has no directory: {error}") from error
-
-
-def running_stack() -> StackAddresses | None:
-    """Where the user's stack answers; None if it does not run. Asks no port."""
-    stack = Stack(stack_directory())
-    return stack.addresses() if stack.runs() else None
 
 
 class Stack:
@@ -130,6 +132,7 @@ class Stack:
                 if not self.kafka.alive():
                     self.start_kafka()
                 self._wait(self.kafka, self._kafka_answers, KAFKA_DEADLINE_S, on_progress)
+                self.prepare_broker()
                 if not self.registry.alive():
                     self.start_registry()
                 self._wait(self.registry, self._registry_answers, REGISTRY_DEADLINE_S, on_progress)
@@ -153,9 +156,14 @@ class Stack:
             shutil.rmtree(going)
         if fresh:
             self._ports_file.unlink(missing_ok=True)
+            self.forget_secrets()
             if data.exists():
                 data.rename(going)  # at once: if we are killed, no half of it is started from
                 shutil.rmtree(going)
+
+    def forget_secrets(self) -> None:
+        """Remove what users and certificates an earlier start has left."""
+        shutil.rmtree(self.directory / "secure", ignore_errors=True)
 
     def runs(self) -> bool:
         """Whether both processes run, at ports that are known."""
@@ -196,8 +204,25 @@ class Stack:
         # Names relative to the directory that it runs in: a path in a properties file would have
         # to be free of commas, and of letters that Latin-1 does not have.
         name = "server.properties"
-        write_whole(self.directory / name, _server_properties(self._ports(), data))
+        ports = self._ports()
+        properties = _server_properties(ports, data) | self.broker_properties(ports)
+        text = "".join(f"{name}={value}\n" for name, value in properties.items())
+        write_whole(self.directory / name, text)
         return name
+
+    def prepare_broker(self) -> None:
+        """What has to be done on a broker that answers before the registry may use it: nothing."""
+
+    def broker_properties(self, ports: Ports) -> dict[str, object]:
+        """What the broker is told of its listeners."""
+        return {
+            "listeners": f"PLAINTEXT://{HOST}:{ports.kafka},CONTROLLER://{HOST}:{ports.controller}",
+            "advertised.listeners": f"PLAINTEXT://{HOST}:{ports.kafka}",
+        }
+
+    def registry_environment(self, ports: Ports) -> dict[str, str]:
+        """What the registry is told of its listener, and of how to reach the broker."""
+        return {"QUARKUS_HTTP_PORT": str(ports.registry)}
 
     def start_registry(self) -> None:
         """Start the registry without waiting for it."""
@@ -210,10 +235,10 @@ class Stack:
             "APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT": "500",
             "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
             "QUARKUS_HTTP_HOST": HOST,
-            "QUARKUS_HTTP_PORT": str(ports.registry),
             # On every interface unless told otherwise.
             "QUARKUS_MANAGEMENT_HOST": HOST,
             "QUARKUS_MANAGEMENT_PORT": str(ports.management),
+            **self.registry_environment(ports),
         }
         # The quick compiler alone: the registry does little, and is up in half the time.
         quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
@@ -355,13 +380,11 @@ def free_port(but: Collection[int] = ()) -> int:
     raise StackError(f"no port of {FREE_PORTS.start} to {FREE_PORTS.stop - 1} is free")
 
 
-def _server_properties(ports: Ports, data: str) -> str:
-    settings = {
+def _server_properties(ports: Ports, data: str) -> dict[str, object]:
+    return {
         "process.roles": "broker,controller",
         "node.id": 1,
         "controller.quorum.bootstrap.servers": f"{HOST}:{ports.controller}",
-        "listeners": f"PLAINTEXT://{HOST}:{ports.kafka},CONTROLLER://{HOST}:{ports.controller}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{ports.kafka}",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": data,
         "auto.create.topics.enable": "false",
@@ -375,7 +398,6 @@ def _server_properties(ports: Ports, data: str) -> str:
         # One developer's workers: the group need not wait for more to join.
         "group.initial.rebalance.delay.ms": 0,
     }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def _registry_home() -> Path:

@@ -56,7 +56,12 @@ def rights(role: str, settings: Settings) -> list[Right]:
                 *topics.outputs, topics.versions, *state,
             )  # fmt: skip
             reads = (*topics.doors, *topics.intermediate, topics.versions, *state)
-            return [*_of_topics(reads, writes), Right("group", settings.group, (READ,))]
+            return [
+                *_of_topics(reads, writes),
+                Right("group", settings.group, (READ,)),
+                # Of nobody: but a client that reads without a group names one.
+                Right("group", f"{settings.app_id}-reader", (READ,)),
+            ]
         case "web":
             return [
                 *_of_topics(topics.all(), topics.doors),  # dead letters are sent again

@@ -53,7 +53,7 @@ def test_the_names_are_those_of_the_application_version():
 
 
 def test_a_right_can_be_given_with_kafkas_own_tool():
-    (group,) = [right for right in rights("worker", SETTINGS) if right.resource == "group"]
+    group, _ = [right for right in rights("worker", SETTINGS) if right.resource == "group"]
     assert group.arguments("User:w") == (
         "--add --allow-principal User:w --operation Read --group thewall"
     )

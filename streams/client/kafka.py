@@ -201,12 +201,12 @@ def produce(
             except BufferError:
                 producer.poll(0.1)
             except (KafkaException, SystemError) as error:
-                failures.insert(0, (_fatal(error), topic))
+                failures.insert(0, (_fatal(error), failures[0][1] if failures else topic))
                 break
     try:
         unanswered = producer.flush(REQUEST_TIMEOUT_S + 1)
     except (KafkaException, SystemError) as error:
-        failures.insert(0, (_fatal(error), topic))
+        failures.insert(0, (_fatal(error), failures[0][1] if failures else topic))
         unanswered = 0
     if failures or unanswered:
         why = no_right(*failures[0]) if failures else "it did not answer"

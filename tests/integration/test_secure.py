@@ -75,7 +75,7 @@ def test_each_role_can_do_what_it_is_for_with_the_rights_that_are_listed_and_no_
 
         forbidden = run_thewall(reader, "submit", str(wall), "--wall", "mine")
         assert forbidden.returncode == 1
-        assert "user reader has no right to write to wall.walls" in forbidden.stderr
+        assert "user reader has no right to write to wall." in forbidden.stderr
         assert len(forbidden.stderr.splitlines()) == 1
         topics = Topics.of(as_role("operator")).all()
         assert Client(as_role("operator")).topics.all() == topics

@@ -64,6 +64,6 @@ def load_settings(**overrides: object) -> Settings:
         # Whoever is told to be a user of fewer rights creates nothing.
         "create_topics": settings.create_topics or not settings.kafka_user,
     }
-    own = settings.model_fields_set
-    security = {name: value for name, value in stack.security.items() if name not in own}
+    default = {name: field.default for name, field in Settings.model_fields.items()}
+    security = {n: v for n, v in stack.security.items() if getattr(settings, n) == default[n]}
     return Settings.model_validate(settings.model_dump(exclude_unset=True) | found | security)

@@ -9,7 +9,7 @@ from domain.errors import InvalidWall
 from domain.rules import MAX_PROFILE
 from domain.wall import checked_heights
 from streams.client.completion import listed
-from streams.client.kafka import ClientError, ask_registry, asking_registry
+from streams.client.kafka import ClientError, ask_registry, asking_registry, existing_partitions
 from streams.client.reader import Reader
 from streams.client.remade import topic_fault
 from streams.client.versions import recorded
@@ -118,6 +118,12 @@ class Reading:
 
     def no_wall(self, wall: str) -> ClientError:
         """What to say of a wall that has no totals."""
+        topic = self.topics.overview.name
+        if topic not in existing_partitions(self.settings):
+            return ClientError(
+                f"there is no wall {wall}, for topic {topic} is not there: `thewall worker` "
+                "creates it, or `thewall topics` where nothing else may"
+            )
         return ClientError(
             f"there is no wall {wall}; if it was just submitted, a worker has to run: "
             "`thewall worker`"

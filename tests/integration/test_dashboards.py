@@ -37,6 +37,9 @@ pytestmark = [
 ]
 
 
+LINE = b'{"wall": "of-lines", "profile": 1, "heights": [21, 25, 28]}'
+
+
 class Prometheus:
     """Prometheus with the shipped configuration, but for where the processes are and how often."""
 
@@ -97,7 +100,8 @@ def load(client, web):
         while not enough.wait(0.2):
             submit_walls(client, random, 1)
             bad = (client.topics.profiles.name, "w/1", b"garbage", ANY_PARTITION)
-            produce(client.settings, [bad])
+            line = (client.topics.submissions.name, "any", LINE, ANY_PARTITION)
+            produce(client.settings, [bad, line])
             web.get("/api/walls")
 
     thread = Thread(target=work)

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client import reader
-from streams.client.kafka import ClientError
+from streams.client.kafka import ANY_PARTITION, ClientError, produce
 from streams.contract.records import ProfileSubmitted
 from streams.contract.topics import partition_of
 from tests.harness.pipeline import assert_equal_to_the_domain, wait_until_idle
@@ -57,10 +57,11 @@ def transaction(client):
         producer.purge()
 
 
-def submit(client, wall: str) -> Wall:
-    submitted = Wall(wall, settings_for(), {1: bytes([28])})
-    client.submit(submitted)
-    return submitted
+def produced(client, wall: str) -> Wall:
+    """A wall from another producer, which does not ask what was there before."""
+    value = client.codecs.encode(ProfileSubmitted(wall, 1, [28]))
+    produce(client.settings, [(client.topics.profiles.name, f"{wall}/1", value, ANY_PARTITION)])
+    return Wall(wall, settings_for(), {1: bytes([28])})
 
 
 def test_an_aborted_submission_is_not_built_and_a_committed_one_is(
@@ -104,8 +105,8 @@ def test_a_transaction_that_stays_open_is_backpressure_and_ends_no_worker(
     assert of_wall["w"] == of_wall["c"] != of_wall["x"]
     with running_worker(watched, tmp_path / "worker.log") as worker:
         with transaction(end, w=1):
-            behind = submit(client, "c")
-            beside = submit(client, "x")
+            behind = produced(client, "c")
+            beside = produced(client, "x")
             client.wait_until_built(beside, BUILT_S, lambda *_: None)
             patient_until = time.monotonic() + 3 * watched.watchdog_s
 
@@ -155,7 +156,7 @@ def test_nothing_is_withdrawn_while_an_open_transaction_may_hide_a_part(
     settings, client, transaction, monkeypatch
 ):
     monkeypatch.setattr(reader, "TRANSACTION_PATIENCE_S", 1.0)
-    submit(client, "w")
+    produced(client, "w")
     with transaction("commit", w=2):
         partition = partition_of("w/2", settings.partitions)
         said = rf"transaction is open on topic .*profiles, partition {partition}, since offset \d"
@@ -169,7 +170,7 @@ def test_nothing_is_withdrawn_while_an_open_transaction_may_hide_a_part(
 
 @pytest.mark.parametrize("end", ["commit", "abort"])
 def test_a_transaction_that_ends_soon_is_waited_for(client, transaction, end):
-    submit(client, "w")
+    produced(client, "w")
     with ThreadPoolExecutor() as pool:
         with transaction(end, w=2):
             withdrawn = pool.submit(client.withdraw, "w")

@@ -111,7 +111,12 @@ def test_days_go_on_where_a_stream_broke_off_when_the_web_process_is_started_aga
 def test_a_wall_is_watched_until_ctrl_c(web, settings):
     command = [sys.executable, "-m", "streams", "watch", "w"]
     with subprocess.Popen(
-        command, env=environment(web.settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        env=environment(web.settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell lets what it starts in the background ignore Ctrl-C: these tests, for one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout is not None
         first = process.stdout.readline().decode()
@@ -119,7 +124,10 @@ def test_a_wall_is_watched_until_ctrl_c(web, settings):
         assert web.send("POST", f"{CLOCK}/start", {"ms_per_day": 200}).status == 202
         days = [int(process.stdout.readline().split()[3]) for _ in range(6)]
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        try:
+            assert process.wait(20) == 130
+        finally:
+            process.kill()
     assert days == sorted(set(days))
     assert days[0] == 0
     run = thewall(web.settings, "simulate", "pause", "w", "--json")

@@ -62,19 +62,19 @@ BOMBS = {
     ids=["items", "a block", "the largest block", "items in an item"],
 )
 def test_a_few_bytes_that_claim_any_number_of_items_are_refused_at_once(schema, body):
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(DamagedBody):
         end_of(schema, body)
-    assert time.perf_counter() - begun < 0.5
+    assert time.thread_time() - begun < 0.5
 
 
 def test_types_that_double_at_each_level_take_no_more_steps_than_the_bytes_allow():
     doubling = [record(*["null"] * 10, name="L0")]
     doubling += [record(f"L{n}", f"L{n}", name=f"L{n + 1}") for n in range(30)]
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(DamagedBody, match="than the bytes can hold"):
         end_of(record(*doubling), b"")
-    assert time.perf_counter() - begun < 0.5
+    assert time.thread_time() - begun < 0.5
 
 
 def nested(depth: int) -> Any:
@@ -218,13 +218,13 @@ def test_what_a_library_wrote_is_walked_through_to_its_end(data, schema):
 @given(schemas(), st.binary(max_size=60))
 def test_what_has_passed_is_read_to_the_same_end_and_what_is_refused_is_refused_soon(schema, body):
     plain = plain_schema(schema)
-    begun = time.perf_counter()
+    begun = time.thread_time()
     try:
         end = BodyCheck(plain).end_of(body, 0)
     except DamagedBody:
         return
     finally:
-        assert time.perf_counter() - begun < 0.5
+        assert time.thread_time() - begun < 0.5
     parsed = fastavro.parse_schema(plain, named_schemas={})
     for reader in (None, fastavro.parse_schema(record(name="Top"), named_schemas={})):
         rest = io.BytesIO(body)

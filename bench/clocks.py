@@ -15,7 +15,7 @@ from domain.clock import Clock
 from streams.client.client import Client
 from streams.client.clocks import clock_record, new_run
 from streams.client.kafka import ANY_PARTITION, produce
-from streams.contract.records import ClockSet, DayPassed, ProfileSubmitted, WallConfigured
+from streams.contract.records import ClockSet, DayPassed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +69,8 @@ def measure_clocks(
         built = [
             replace(wall, settings=replace(wall.settings, crews=CREWS)) for wall in load.each()
         ]
-        _submit(client, built)
+        cluster.put_settings(built)
+        cluster.put_profiles(built)
         done = "the walls are built"
         wait_until(lambda: running.alive() or _complete(client) == walls, 120, done)
         costs = []
@@ -98,19 +99,6 @@ def measure_clocks(
     finally:
         running.stop()
         cluster.delete()
-
-
-def _submit(client: Client, walls: list[Wall]) -> None:
-    topics, encode = client.topics, client.codecs.encode
-    records = []
-    for wall in walls:
-        chosen = wall.settings
-        settings = WallConfigured(wall.id, chosen.mode, chosen.crews, chosen.material)
-        records.append((topics.walls.name, wall.id, encode(settings), ANY_PARTITION))
-        for number, heights in wall.profiles.items():
-            profile = encode(ProfileSubmitted(wall.id, number, list(heights)))
-            records.append((topics.profiles.name, f"{wall.id}/{number}", profile, ANY_PARTITION))
-    produce(client.settings, records)
 
 
 def _complete(client: Client) -> int:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from bench.workload import Workload
     from domain.wall import Wall
     from streams.devstack import StackAddresses
 
@@ -116,9 +115,9 @@ class Cluster:
             }
         )
 
-    def put_settings(self, workload: Workload) -> None:
+    def put_settings(self, walls: Iterable[Wall]) -> None:
         """Put the walls' settings on their topic."""
-        for wall in workload.each():
+        for wall in walls:
             record = {
                 "wall": wall.id, "mode": wall.settings.mode, "crews": wall.settings.crews,
                 "material": wall.settings.material,

@@ -97,8 +97,8 @@ def measure(
     follower = Follower(cluster)
     try:
         cluster.wait_for_members(parallel, running.alive, START_S)
-        cluster.put_settings(warm)
-        cluster.put_settings(timed)
+        cluster.put_settings(warm.each())
+        cluster.put_settings(timed.each())
         _wait_for_settings(cluster, warm.walls + timed.walls, running)
         cluster.put_profiles(warm.each())
         follower.wait_for(warm.walls, running.alive, _deadline_s(warm))

@@ -18,6 +18,7 @@ from streams.logs import Sparing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from domain.errors import InvalidWall
     from streams.batching import Record, RecordBatch, Rows
     from streams.contract.codecs import Codec, Codecs
     from streams.contract.topics import Topic, Topics
@@ -28,6 +29,17 @@ R = TypeVar("R")
 S = TypeVar("S")
 T = TypeVar("T")
 U = TypeVar("U")
+
+
+# What anybody may write takes any time to decode, and each record may name a schema that has to be
+# asked for. So batches are small enough for one to be done soon, whatever is in it.
+INPUT_COST_PER_BATCH = 1024 * 1024
+INPUT_COST_PER_RECORD = 512
+
+
+def input_cost(record: Record) -> int:
+    """What a record that anybody may have written counts for in a batch, as bytes do."""
+    return INPUT_COST_PER_RECORD + len(record.value or b"")
 
 
 class Events(Generic[R]):
@@ -58,8 +70,7 @@ class Events(Generic[R]):
         try:
             event: R = self._context.codecs.decode_any(record.value or b"", *self._types)
         except BadRecord as error:
-            letter = self._context.dead_letter(self._batch, record, str(error), error.kind)
-            self.dead_letters.append(letter)
+            self.dead_letters.append(self._context.refusal(self._batch, record, error))
             return None
         return event
 
@@ -143,6 +154,13 @@ class StageContext:
     def message(self, topic: Topic, key: str, record: object, partition: int = -1) -> Message:
         """A record as a message; without a partition, the key decides."""
         return Message(topic.name, key.encode(), self.codecs.encode(record), partition)
+
+    def refusal(
+        self, batch: RecordBatch, record: Record, error: BadRecord | InvalidWall
+    ) -> Message:
+        """The dead letter of a record that can't be decoded, or says what no wall can have."""
+        kind = error.kind if isinstance(error, BadRecord) else Reason.CONTENT
+        return self.dead_letter(batch, record, str(error), kind)
 
     def dead_letter(
         self, batch: RecordBatch, record: Record, reason: str, kind: Reason = Reason.FAILED

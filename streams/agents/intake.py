@@ -18,6 +18,7 @@ from domain.settings import WallSettings, checked_settings, settings_for
 from domain.wall import checked_heights, checked_profile_number, checked_wall_id
 from streams.batching import Outcome
 from streams.clock.reading import check_wall, clock_of
+from streams.context import INPUT_COST_PER_BATCH, input_cost
 from streams.contract.codecs import BadRecord
 from streams.contract.reasons import Reason
 from streams.contract.records import (
@@ -44,24 +45,17 @@ if TYPE_CHECKING:
     )
     from streams.context import StageContext
 
-# What anybody may write takes any time to decode, and each record may name a schema that has to be
-# asked for. So batches are small enough for one to be done soon, whatever is in it.
-COST_PER_BATCH = 1024 * 1024
 MAX_VALUE_BYTES = 1024 * 1024
-COST_PER_RECORD = 512
 
 
 def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     """Make intake an agent of the app."""
 
-    def cost(record: Record) -> int:
-        return COST_PER_RECORD + len(record.value or b"")
-
     @app.batch_agent(
         *(topic.name for topic in context.topics.inputs),
-        weight=cost,
-        limit=COST_PER_BATCH,
-        limit_of_key=COST_PER_BATCH,
+        weight=input_cost,
+        limit=INPUT_COST_PER_BATCH,
+        limit_of_key=INPUT_COST_PER_BATCH,
     )
     async def intake(batches: BatchStream) -> None:
         async for batch in batches:
@@ -74,10 +68,8 @@ def accept(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     for record in batch.records:
         try:
             accepted = _accept_one(batch, record, rows, context)
-        except BadRecord as error:
-            accepted = context.dead_letter(batch, record, str(error), error.kind)
-        except InvalidWall as error:
-            accepted = context.dead_letter(batch, record, str(error), Reason.CONTENT)
+        except (BadRecord, InvalidWall) as error:
+            accepted = context.refusal(batch, record, error)
         if accepted is not None:
             outcome.messages.append(accepted)
     return outcome

@@ -18,20 +18,19 @@ from domain.errors import InvalidWall, quoted
 from domain.settings import settings_for
 from domain.wall import checked_heights, checked_profile_number, checked_wall_id
 from streams.batching import Message, Outcome
+from streams.context import INPUT_COST_PER_BATCH, input_cost
 from streams.contract.codecs import BadRecord
 from streams.contract.reasons import Reason
 from streams.contract.records import HandledRow, ProfileSubmitted, WallConfigured
 
 if TYPE_CHECKING:
     from streams.batching import BatchApp, BatchStream, BatchTable, RecordBatch, Rows
-    from streams.batching.records import Record
     from streams.context import StageContext
 
 HANDLED = "handled"
 """Key of the table's row."""
 
 MAX_LINE_BYTES = 1024 * 1024
-COST_PER_RECORD = 512
 
 RIGHT = (
     'a line is JSON such as {"wall": "w", "profile": 1, "heights": [21, 25, 28]}, '
@@ -52,15 +51,12 @@ KINDS = {
 def register(app: BatchApp, table: BatchTable, context: StageContext) -> None:
     """Make submissions an agent of the app."""
 
-    def cost(record: Record) -> int:
-        return COST_PER_RECORD + len(record.value or b"")
-
     @app.batch_agent(
         context.topics.submissions.name,
         partitions=1,
-        weight=cost,
-        limit=MAX_LINE_BYTES,
-        limit_of_key=MAX_LINE_BYTES,
+        weight=input_cost,
+        limit=INPUT_COST_PER_BATCH,
+        limit_of_key=INPUT_COST_PER_BATCH,
     )
     async def submissions(batches: BatchStream) -> None:
         async for batch in batches:
@@ -80,10 +76,8 @@ def submit(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
         state.put(HANDLED, handled)
         try:
             message = event_of(record.value, context)
-        except BadRecord as error:
-            message = context.dead_letter(batch, record, str(error), error.kind)
-        except InvalidWall as error:
-            message = context.dead_letter(batch, record, str(error), Reason.CONTENT)
+        except (BadRecord, InvalidWall) as error:
+            message = context.refusal(batch, record, error)
         outcome.messages.append(message)
     return outcome
 

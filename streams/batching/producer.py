@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +24,9 @@ from streams.batching.records import Column, Message, Messages
 from streams.batching.windows import windows
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
-    from streams.batching.windows import PackedBatch, Window
+    from streams.batching.windows import Window
 
 __all__ = ["BatchProducer", "LostMessage", "Message"]
 
@@ -229,39 +229,26 @@ class BatchProducer(Service):
         Raises:
             LostMessage: A topic is not there.
         """
+        client = self._client
+        if client is None:
+            raise LostMessage("the output has not started")
         for topic in {column.topic for column in columns} - self._partitions.keys():
-            self._partitions[topic] = await self._partitions_of(topic)
+            with _sending_to(topic):
+                self._partitions[topic] = len(await client.partitions_for(topic))
         acknowledged = []
         for window in windows(columns, self._partitions.__getitem__, lambda: self._window):
             await self._windows_left.acquire()
             if self._lost is not None:
                 raise self._lost  # nothing is sent after it
             self.check_may_send()
-            handed_over = [await self._hand_over(*item) for item in window.batches.items()]
+            handed_over: list[Awaitable[Any]] = []
+            for (topic, partition), batch in window.batches.items():
+                with _sending_to(topic):
+                    handed_over.append(await client.send_batch(batch, topic, partition=partition))
             before = self._last_window
             self._last_window = asyncio.create_task(self._acknowledge(window, handed_over, before))
             acknowledged.append(self._last_window)
         return asyncio.gather(*acknowledged)
-
-    async def _partitions_of(self, topic: str) -> int:
-        if self._client is None:
-            raise LostMessage("the output has not started")
-        try:
-            return len(await self._client.partitions_for(topic))
-        except KafkaError as error:
-            raise LostMessage(f"a message to {topic} could not be sent: {error}") from error
-
-    async def _hand_over(self, to: tuple[str, int], batch: PackedBatch) -> Awaitable[Any]:
-        topic, partition = to
-        if self._client is None:
-            raise LostMessage("the output has not started")
-        try:
-            future: Awaitable[Any] = await self._client.send_batch(
-                batch, topic, partition=partition
-            )
-        except (KafkaError, AssertionError) as error:  # asserts that there is such a partition
-            raise LostMessage(f"a message to {topic} could not be sent: {error}") from error
-        return future
 
     async def _acknowledge(
         self,
@@ -299,3 +286,11 @@ class BatchProducer(Service):
             self._window = min(2 * self._window, LARGEST_WINDOW)
         elif took_s > LATE_S:
             self._window = max(self._window // 2, LEAST_WINDOW)
+
+
+@contextmanager
+def _sending_to(topic: str) -> Iterator[None]:
+    try:
+        yield
+    except (KafkaError, AssertionError) as error:  # asserts that there is such a partition
+        raise LostMessage(f"a message to {topic} could not be sent: {error}") from error

@@ -31,7 +31,7 @@ LZ4 = 3  # in the attributes of a batch
 
 
 def _lz4_encode(plain: bytes) -> bytes:
-    """Fast lz4: aiokafka's level 9 takes ten times as long for four fifths of the bytes.
+    """Fast lz4: aiokafka's level 9 takes seven times as long, for three quarters of the bytes.
 
     The broker refuses blocks that are linked.
     """
@@ -55,16 +55,14 @@ class PackedBatch(BatchBuilder):  # type: ignore[misc]
     def fill(self, keys: Keys, values: Values, begin: int) -> int:
         """Append messages from `begin` on; returns how far they fit."""
         append, now = self._builder.append, self._timestamp_ms
-        offset: int = self._relative_offset
-        at = begin
+        first: int = self._relative_offset
+        offset = first
         for at in range(begin, len(keys)):
             if append(offset, now, keys[at], values[at], []) is None:
                 break
             offset += 1
-        else:
-            at = len(keys)
         self._relative_offset = offset
-        return at
+        return begin + offset - first
 
 
 class Window:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -115,15 +116,7 @@ def _show(wall: str, clock: Clock, as_json: bool, text: str, **more: Any) -> Non
     if not as_json:
         note(f"wall {wall}: {text}")
         return
-    fields = {
-        "wall": wall,
-        "run": clock.run,
-        "state": clock.state,
-        "day": clock.day,
-        "at_ms": clock.at_ms,
-        "ms_per_day": clock.ms_per_day,
-    }
-    print_json(fields | more)
+    print_json({"wall": wall, **asdict(clock), **more})
 
 
 def _duration(clock: Clock) -> str:

@@ -13,9 +13,9 @@ from confluent_kafka import (
     IsolationLevel,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
+from confluent_kafka.admin import ConsumerGroupDescription, OffsetSpec
 
-from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, retry_until_led
+from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, admin_of, retry_until_led
 from streams.contract.clients import broker_config
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Group:
         self.settings = settings
         self.name = settings.group
         self.topics = topics
-        self._admin = AdminClient(broker_config(settings))
+        self._admin = admin_of(settings)
 
     def members(self) -> int:
         """Number of workers; a killed one counts until its session times out."""

@@ -45,10 +45,8 @@ class Reading:
             ClientError: The broker or the registry does not answer.
         """
         self.recorded = recorded(settings)
-        if not settings.app_version:
-            settings = settings.model_copy(update={"app_version": self.recorded.version or 1})
-        self.settings = settings
-        self.topics = Topics.of(settings)
+        self.settings = self.recorded.applied_to(settings)
+        self.topics = Topics.of(self.settings)
         self.codecs = self._connect()
 
     def _connect(self) -> Codecs:

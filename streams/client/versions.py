@@ -11,17 +11,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from streams.client.kafka import (
     REQUEST_TIMEOUT_S,
     ClientError,
+    admin_of,
     ask_registry,
     asking_registry,
     existing_partitions,
 )
 from streams.client.reader import Reader
-from streams.contract.clients import broker_config
 from streams.contract.records import VersionSwitched
 from streams.contract.topics import Topics, delete_topics
 
@@ -51,6 +50,12 @@ class Recorded:
     version: int | None = None
     wiped_digest: str | None = None
     topic_ids: Mapping[str, str] = field(default_factory=dict)
+
+    def applied_to(self, settings: Settings) -> Settings:
+        """The settings with the current version, unless they name one."""
+        if settings.app_version:
+            return settings
+        return settings.model_copy(update={"app_version": self.version or 1})
 
     def check_whole(self) -> None:
         """Make sure that no wipe was ended before it was done.
@@ -105,15 +110,6 @@ def topics_key(settings: Settings) -> str:
     return f"{settings.app_id}/topics"
 
 
-def recorded_version(settings: Settings) -> int | None:
-    """The version that the last rebuild switched to; None if there was no rebuild.
-
-    Raises:
-        ClientError: The broker or the registry does not answer.
-    """
-    return recorded(settings).version
-
-
 def check_current(settings: Settings, codecs: Codecs | None = None) -> None:
     """Make sure that a worker of this version may publish, if it is not a shadow.
 
@@ -145,7 +141,7 @@ def with_current_version(settings: Settings) -> Settings:
     """
     if settings.app_version:
         return settings
-    return settings.model_copy(update={"app_version": recorded_version(settings) or 1})
+    return recorded(settings).applied_to(settings)
 
 
 def version_to_run(settings: Settings) -> Settings:
@@ -165,7 +161,7 @@ def version_to_run(settings: Settings) -> Settings:
             f"THEWALL_APP_VERSION is {settings.app_version}, but `thewall rebuild` has switched to "
             f"version {current}: two versions must not publish; unset it, and the current one runs"
         )
-    return settings.model_copy(update={"app_version": settings.app_version or current or 1})
+    return found.applied_to(settings)
 
 
 def topics_by_version(settings: Settings) -> dict[int, list[str]]:
@@ -219,7 +215,7 @@ def drop(settings: Settings, versions: Iterable[int]) -> list[str]:
     """
     existing = topics_by_version(settings)
     dropped: list[str] = []
-    admin = AdminClient(broker_config(settings))
+    admin = admin_of(settings)
     for version in existing.keys() & set(versions):
         group = settings.model_copy(update={"app_version": version}).group
         try:

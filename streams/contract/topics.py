@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from confluent_kafka import OFFSET_END, KafkaError, KafkaException, TopicPartition
@@ -20,6 +19,7 @@ from confluent_kafka.admin import (
 
 from streams.contract import records
 from streams.contract.clients import broker_config
+from streams.murmur2 import hash_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,12 +48,9 @@ class TopicMissing(RuntimeError):
     """A topic is not there, or may not be seen, and we are not the one who creates it."""
 
 
-@lru_cache(maxsize=1 << 16)
 def partition_of(key: str, partitions: int) -> int:
     """The partition that a key is on, as Java's partitioner has it."""
-    from aiokafka.partitioner import murmur2  # only here: who reads all partitions needs none
-
-    return int(murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+    return hash_of(key.encode()) % partitions
 
 
 @dataclass(frozen=True)

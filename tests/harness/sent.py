@@ -14,7 +14,21 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from streams.batching.windows import PackedBatch
+
     Record = tuple[str, int, bytes | None, bytes | None]
+
+
+def records_of(batch: PackedBatch) -> list[tuple[bytes | None, bytes | None]]:
+    """The keys and values that a broker finds in a batch."""
+    batch._set_producer_state(1, 0, 0)
+    memory = MemoryRecords(bytes(batch._build()))
+    found = []
+    while memory.has_next():
+        of_batch = memory.next_batch()
+        assert of_batch.validate_crc()
+        found += [(record.key, record.value) for record in of_batch]
+    return found
 
 
 class Sent:
@@ -48,13 +62,7 @@ class Sent:
         return set(range(self._partitions))
 
     async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[None]:
-        batch._set_producer_state(1, 0, 0)
-        found: list[Record] = []
-        memory = MemoryRecords(bytes(batch._build()))
-        while memory.has_next():
-            records = memory.next_batch()
-            assert records.validate_crc()
-            found.extend((topic, partition, r.key, r.value) for r in records)
+        found = [(topic, partition, key, value) for key, value in records_of(batch)]
         self.records += found
 
         async def acknowledge() -> None:

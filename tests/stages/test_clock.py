@@ -24,14 +24,9 @@ from streams.contract.records import (
     TimePassed,
 )
 from streams.contract.topics import partition_of
-from tests.stages.simulation import NOON, LogRecord, offline_pipeline
+from tests.stages.simulation import NOON, LogRecord
 
 FIVE_MINUTES_MS = 5 * 60 * 1000
-
-
-@pytest.fixture(scope="module")
-def context():
-    return offline_pipeline()
 
 
 class Intake:

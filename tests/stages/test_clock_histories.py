@@ -34,16 +34,11 @@ from streams.contract.records import (
 )
 from streams.operations.verification import expected_rows
 from tests.harness.walls import tasks_of
-from tests.stages.simulation import PARTITIONS, Simulation, offline_pipeline, published_rows
+from tests.stages.simulation import PARTITIONS, Simulation, published_rows
 from tests.stages.test_histories import MODES
 
 HISTORIES = int(os.environ.get("HISTORIES", "300"))
 WALLS = ("a", "b")
-
-
-@pytest.fixture(scope="module")
-def context():
-    return offline_pipeline()
 
 
 class History:

@@ -12,7 +12,7 @@ from domain.settings import WallSettings
 from domain.wall import Wall
 from streams.contract.records import DailyUsage
 from streams.operations.verification import expected_rows
-from tests.stages.simulation import Simulation, offline_pipeline, published_rows
+from tests.stages.simulation import Simulation, published_rows
 
 HISTORIES = int(os.environ.get("HISTORIES", "300"))
 MODES = (
@@ -21,11 +21,6 @@ MODES = (
     WallSettings("crew-pool", 3, "packed-snow"),
     WallSettings("crew-per-profile", None, "ice"),
 )
-
-
-@pytest.fixture(scope="module")
-def context():
-    return offline_pipeline()
 
 
 def play(context, seed: int, death_rates=(0, 0.1, 0.5)) -> Simulation:

@@ -15,14 +15,9 @@ from streams.batching.table import RowStore
 from streams.contract.codecs import Codec
 from streams.contract.records import ProfileTotals, WallOverview
 from streams.views.answers import NotThere, StoredTotals, WallAnswers
-from tests.stages.simulation import LogRecord, offline_pipeline
+from tests.stages.simulation import LogRecord
 
 GD_PER_FT = 195 * 1_900
-
-
-@pytest.fixture(scope="module")
-def context():
-    return offline_pipeline()
 
 
 def totals(profile: int, version: int = 1, *steps: tuple[int, int], **fields) -> ProfileTotals:

@@ -27,12 +27,7 @@ from streams.contract.records import (
     SettingsAccepted,
 )
 from streams.contract.topics import partition_of
-from tests.stages.simulation import LogRecord, offline_pipeline
-
-
-@pytest.fixture(scope="module")
-def context():
-    return offline_pipeline()
+from tests.stages.simulation import LogRecord
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from aiokafka.partitioner import murmur2
-from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.batching.partitioner import partitions_of
 from streams.batching.records import Column
 from streams.batching.windows import windows
+from tests.harness.sent import records_of
 
 KEYS = st.lists(st.binary(max_size=40), max_size=60)
 
@@ -28,17 +28,6 @@ def test_a_record_without_a_key_may_be_anywhere_and_others_stay():
     found = partitions_of([*keys, None], 3)
     assert found[:-1] == [java_partition(key, 3) for key in keys]
     assert found[-1] in range(3)
-
-
-def records_of(batch) -> list[tuple[bytes | None, bytes | None]]:
-    batch._set_producer_state(1, 0, 0)
-    memory = MemoryRecords(bytes(batch._build()))
-    found = []
-    while memory.has_next():
-        of_batch = memory.next_batch()
-        assert of_batch.validate_crc()
-        found += [(record.key, record.value) for record in of_batch]
-    return found
 
 
 @given(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import Producer
 from playwright.sync_api import expect
 
+from tests.harness.waiting import wait_until
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
     from tests.browser.site import Site
 
@@ -43,6 +46,25 @@ def test_a_dead_letter_is_inspected_and_resubmitted(page: Page, site: Site):
     expect(letter.get_by_role("status")).to_contain_text("resubmitted:")
     # It is as bad as before, and comes back; it says of what it is a resubmission.
     expect(page.locator(".letters > li").filter(has_text="resubmission of")).to_have_count(1)
+
+
+def test_a_dead_letter_that_comes_before_the_page_follows_is_shown(page: Page, site: Site):
+    streams: list[Route] = []
+    page.route("**/api/stream*", lambda route: streams.append(route))
+    page.goto("/?tab=deadletters")
+    listed = page.get_by_role("tabpanel", name="Dead letters")
+    expect(listed).to_contain_text(re.compile("No dead letters|Inspect"))
+    send_raw(site, "early/1", b"no Avro at all")
+
+    def is_known() -> bool:
+        answer = page.request.get("/api/deadletters")
+        return any(letter["key"] == "early/1" for letter in answer.json()["dead_letters"])
+
+    wait_until(is_known, 30, "the dead letter")
+    expect(listed).not_to_contain_text("early/1")
+    for stream in streams:
+        stream.continue_()
+    expect(listed).to_contain_text("early/1")
 
 
 def test_what_others_wrote_is_shown_as_text(page: Page, site: Site):

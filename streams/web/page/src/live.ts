@@ -66,6 +66,22 @@ export function listen<Kind extends keyof Told>(
   return () => listeners[kind].delete(listener);
 }
 
+/**
+ * Ask when a stream begins that does not go on where another ended: what was asked for before may
+ * lack what has come since. Returns how to stop.
+ */
+export function listenAnew(ask: () => void): () => void {
+  const stops = [
+    listen("hello", ({ resumed }) => {
+      if (!resumed) ask();
+    }),
+    listen("reset", () => ask()),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
+
 /** Follow the wall that is shown, for as long as the page can be seen. */
 export function goLive(): void {
   const hidden = signal(document.hidden);
@@ -78,11 +94,8 @@ export function goLive(): void {
     const audit = place.value.tab === "events" ? ",audit" : "";
     return open(wallId.value, `rows,clock,deadletter,pipeline${audit}`);
   });
-  listen("hello", ({ resumed }) => {
-    window.clearTimeout(waiting);
-    if (!resumed) refresh();
-  });
-  listen("reset", refresh);
+  listen("hello", () => window.clearTimeout(waiting));
+  listenAnew(refresh);
   listen("rows", onRows);
   listen("clock", heardOfClock);
   listen("age", ({ age_s }) => {

@@ -5,7 +5,7 @@ import { useEffect } from "preact/hooks";
 import { get, type Schemas } from "../api/client";
 import { wallId } from "../data";
 import { amount, count, moment } from "../format";
-import { listen } from "../live";
+import { listen, listenAnew } from "../live";
 import { Loadable } from "../load";
 import { Empty, Shown } from "../parts/Trouble";
 import { go, place } from "../place";
@@ -63,7 +63,10 @@ export function Events() {
   const { profile, crew } = place.value;
   useEffect(() => {
     load();
-    return listen("audit", onAudit);
+    const stops = [listenAnew(load), listen("audit", onAudit)];
+    return () => {
+      for (const stop of stops) stop();
+    };
     // Asked anew for another wall or filter
   }, [wallId.value, profile, crew]);
   return (

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { get, type Schemas, write } from "../api/client";
-import { listen } from "../live";
+import { listen, listenAnew } from "../live";
 import { Loadable } from "../load";
 import { asProblem } from "../parts/Trouble";
 
@@ -62,6 +62,11 @@ export function hexDump(bytes: Uint8Array, most = 2048): string {
 export function fromBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
+
+listenAnew(() => {
+  const { value, loading } = letters.state.peek();
+  if (value || loading) loadLetters();
+});
 
 listen("deadletter", ({ dead_letters }) => {
   const { value } = letters.state.peek();

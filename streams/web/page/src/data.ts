@@ -75,9 +75,14 @@ export function loadWalls(): Promise<void> {
 export function loadWall(): void {
   const path = { wall: wallId.peek() };
   wall.load((signal) => get("/api/walls/{wall}", { path, query: { limit: 1000 } }, signal));
-  clock.load((signal) => get("/api/walls/{wall}/clock", { path }, signal));
+  loadClock();
   loadPicture();
   loadTimeline();
+}
+
+export function loadClock(): void {
+  const path = { wall: wallId.peek() };
+  clock.load((signal) => get("/api/walls/{wall}/clock", { path }, signal));
 }
 
 export function loadPicture(): void {

@@ -149,16 +149,21 @@ function onRows({ wall: id, summary, profiles, withdrawn, picture }: Told["rows"
     if (summary) arrived();
     return;
   }
-  const known = wall.state.peek().value;
-  if (!summary || !known) {
+  const changed = new Map(profiles.map((row) => [row.profile, row]));
+  const gone = new Set(withdrawn);
+  const isKnown =
+    summary !== null &&
+    wall.tell((known) => {
+      const kept = known.profiles.filter(
+        ({ profile }) => !changed.has(profile) && !gone.has(profile),
+      );
+      const rows = [...kept, ...profiles].sort((one, other) => one.profile - other.profile);
+      return { ...summary, profiles: rows, next: known.next };
+    });
+  if (!isKnown) {
     refresh();
     return;
   }
-  const changed = new Map(profiles.map((row) => [row.profile, row]));
-  const gone = new Set(withdrawn);
-  const kept = known.profiles.filter(({ profile }) => !changed.has(profile) && !gone.has(profile));
-  const rows = [...kept, ...profiles].sort((one, other) => one.profile - other.profile);
-  wall.set({ ...summary, profiles: rows, next: known.next });
   window.clearTimeout(settling);
   settling = window.setTimeout(() => {
     if (picture !== pictureOf) loadPicture();

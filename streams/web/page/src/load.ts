@@ -16,6 +16,7 @@ export interface Loaded<Value> {
 export class Loadable<Value> {
   readonly state: Signal<Loaded<Value>> = signal({ value: null, loading: false, problem: null });
   private asking: AbortController | null = null;
+  private told: ((value: Value) => Value)[] = [];
 
   get value(): Value | null {
     return this.state.value.value;
@@ -26,10 +27,13 @@ export class Loadable<Value> {
     this.asking?.abort();
     const asking = new AbortController();
     this.asking = asking;
+    this.told = [];
     this.state.value = { ...this.state.peek(), loading: true };
     try {
-      const value = await ask(asking.signal);
-      if (this.asking === asking) this.state.value = { value, loading: false, problem: null };
+      let value: Value = await ask(asking.signal);
+      if (this.asking !== asking) return;
+      for (const change of this.told) value = change(value);
+      this.state.value = { value, loading: false, problem: null };
     } catch (error) {
       if (this.asking !== asking) return;
       const problem = error instanceof Problem ? error : new Problem(0, String(error));
@@ -39,15 +43,24 @@ export class Loadable<Value> {
     }
   }
 
-  /** Set the value: somebody else has told it. */
-  set(value: Value): void {
-    this.state.value = { ...this.state.peek(), value };
+  /**
+   * Change the value: somebody else has told what changed. An answer that is under way may be older
+   * than that, so it is changed likewise: made twice, a change has to be as made once.
+   *
+   * Returns whether there is or will be a value; if not, somebody has to ask.
+   */
+  tell(change: (value: Value) => Value): boolean {
+    const known = this.state.peek();
+    if (known.loading) this.told.push(change);
+    if (known.value !== null) this.state.value = { ...known, value: change(known.value) };
+    return known.loading || known.value !== null;
   }
 
   /** Forget everything: it was about something else. */
   clear(): void {
     this.asking?.abort();
     this.asking = null;
+    this.told = [];
     this.state.value = { value: null, loading: false, problem: null };
   }
 }

@@ -42,20 +42,24 @@ function load(after = ""): void {
   });
 }
 
+function change(made: (known: EventLog) => EventLog): void {
+  if (!log.tell(made)) load();
+}
+
 function onAudit(told: { events: Event[]; skipped: number }): void {
   const { profile, crew } = place.peek();
   const wanted = told.events.filter(
     (event) => (!profile || event.profile === profile) && (!crew || event.crew === crew),
   );
-  const target = paused.peek() ? waiting : null;
-  if (target) target.value = insert(target.value, wanted, told.skipped);
-  else log.set(insert(log.state.peek().value ?? NOTHING, wanted, told.skipped));
+  if (paused.peek()) waiting.value = insert(waiting.value, wanted, told.skipped);
+  else change((known) => insert(known, wanted, told.skipped));
 }
 
 function pauseOrGoOn(): void {
   paused.value = !paused.value;
   if (paused.value) return;
-  log.set(merged(log.state.peek().value ?? NOTHING, waiting.value));
+  const came = waiting.value;
+  change((known) => merged(known, came));
   waiting.value = NOTHING;
 }
 

@@ -69,10 +69,11 @@ listenAnew(() => {
 });
 
 listen("deadletter", ({ dead_letters }) => {
-  const { value } = letters.state.peek();
   unseen.value += dead_letters.length;
-  if (!value) return;
-  const known = new Set(value.letters.map(idOf));
-  const fresh = dead_letters.filter((letter) => !known.has(idOf(letter))).reverse();
-  letters.set({ ...value, letters: [...fresh, ...value.letters] });
+  const isKnown = letters.tell((known) => {
+    const ids = new Set(known.letters.map(idOf));
+    const fresh = dead_letters.filter((letter) => !ids.has(idOf(letter))).reverse();
+    return { ...known, letters: [...fresh, ...known.letters] };
+  });
+  if (!isKnown && letters.state.peek().problem) loadLetters();
 });

@@ -2,7 +2,7 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import { type Schemas, write } from "../api/client";
-import { clock, lastDay, shownDay, wallId } from "../data";
+import { clock, lastDay, loadClock, shownDay, wallId } from "../data";
 import { day, goToDay } from "../place";
 
 type Summary = Schemas["ClockSummary"];
@@ -40,7 +40,7 @@ export function heardOfClock(told: Summary): void {
   if (following.peek() && told.state !== "RUNNING" && told.state !== "PAUSED") {
     goToDay(shownDay.peek());
   }
-  clock.set(told);
+  if (!clock.tell(() => told)) loadClock();
 }
 
 export async function start(): Promise<void> {

@@ -1,10 +1,11 @@
 """Ledger: account for each profile, and publish its rows when a plan is complete.
 
 Reads `wall.progress`: the plans of a profile, and reports of sections built, in any order and
-however often. A row has the published plan and the one being built. When all sections of that one
-are built, the profile's rows change over to it, from one complete version to the next: days that
-it no longer has get a tombstone. A withdrawn profile keeps its row, so that no late record brings
-it back.
+however often. A row has the published plan and those being built: the latest, and one before it, so
+that revisions which come faster than they are built do not keep each other from being published.
+When all sections of one are built, the profile's rows change over to it, from one complete version
+to the next: days that it no longer has get a tombstone. A withdrawn profile keeps its row, so that
+no late record brings it back.
 """
 
 from __future__ import annotations
@@ -69,13 +70,15 @@ def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
         profile = _Profile(event.wall, event.profile, batch.partition)
         before = touched.get(profile) or state.get(profile.key) or LedgerRow()
         row = before.apply(event)
-        plan = row.completed_plan
+        completed = row.completed(event.version)
         # Publish when a plan completes, not once per batch. If the worker crashes halfway,
         # redelivery publishes the same rows again before a later plan can replace them.
-        if plan is not None:
-            published = row.publish(plan)
+        if completed is not None and completed.planned is not None:
+            published = row.publish(completed, completed.planned)
             try:
-                outcome.extend(_publication(profile, row, published, plan, context))
+                outcome.extend(_publication(profile, row, published, completed.planned, context))
+                count = partial(metrics.count_published, completed.submitted_ms)
+                outcome.on_acknowledged.append(count)
                 row = published
             except InvalidWall as error:
                 # A material of other code than this. Any event of this plan completes it again.
@@ -88,7 +91,9 @@ def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
         if profile in newly_planned and row.planned is not None:
             # Without a message, amounts whose material this code does not know stay as they are.
             with suppress(InvalidWall):
-                outcome.announcements.extend(_announcements(profile, row, row.planned, context))
+                outcome.announcements.extend(
+                    _announcements(profile, row, row.building, row.planned, context)
+                )
         # The next report is most likely of a plan that is being built.
         state.put(profile.key, row, keep=row.is_building)
     outcome.messages.extend(events.dead_letters)
@@ -102,11 +107,11 @@ def _publication(
     messages = _daily_rows(profile, before, row, plan, context)
     messages.extend(_audit(profile, before, row, plan, context))
     metrics.PROFILES_COMPLETED.inc()
-    return Outcome(
-        messages,
-        _announcements(profile, row, plan, context),
-        [partial(metrics.count_published, before.submitted_ms)],
+    # A later plan may be known already.
+    version, latest = (
+        (row.building, row.planned) if row.planned is not None else (row.published, plan)
     )
+    return Outcome(messages, _announcements(profile, row, version, latest, context))
 
 
 def _daily_rows(
@@ -150,7 +155,7 @@ def _audit(
 
 
 def _announcements(
-    profile: _Profile, row: LedgerRow, plan: Plan, context: StageContext
+    profile: _Profile, row: LedgerRow, version: int, plan: Plan, context: StageContext
 ) -> Messages:
     """Tell the latest plan of a profile; the amounts are those of the published one."""
     curve = row.published_curve
@@ -162,8 +167,8 @@ def _announcements(
     totals = ProfileTotals(
         wall=profile.wall,
         profile=profile.number,
-        version=row.building,
-        state="BUILDING" if row.is_building else "COMPLETE",
+        version=version,
+        state="BUILDING" if version > row.published else "COMPLETE",
         withdrawn=plan.withdrawn,
         mode=plan.mode,
         crews=plan.crews,
@@ -174,16 +179,15 @@ def _announcements(
         cost=cost,
         step_days=row.step_days,
         steps=row.steps,
+        published=row.published,
     )
     return Messages(
-        _overview(profile, row.published, totals, context),
+        _overview(profile, totals, context),
         context.message(context.topics.totals, profile.wall, totals),
     )
 
 
-def _overview(
-    profile: _Profile, version: int, totals: ProfileTotals, context: StageContext
-) -> Message:
+def _overview(profile: _Profile, totals: ProfileTotals, context: StageContext) -> Message:
     """The overview of a profile: its totals, and the version whose amounts they are."""
     topic, partition = context.topics.overview, profile.partition
     if totals.withdrawn and totals.state == "COMPLETE":
@@ -191,7 +195,7 @@ def _overview(
     overview = ProfileOverview(
         wall=totals.wall,
         profile=totals.profile,
-        version=version,
+        version=totals.published,
         state=totals.state,
         sections=totals.sections,
         days=totals.days,

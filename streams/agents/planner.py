@@ -110,9 +110,12 @@ def plan(batch: RecordBatch, rows: Rows, clocks: Rows, context: StageContext) ->
             submitted_ms[version] = event.submitted_ms
             teller.change_plan(event.wall, record.offset)
     messages = teller.messages
+    batch_version = context.plan_version(batch.records[0].offset)
     for wall, profiles in changed.items():
         try:
-            messages.extend(_plans(wall, set(profiles), submitted_ms, state, context))
+            messages.extend(
+                _plans(wall, set(profiles), submitted_ms, batch_version, state, context)
+            )
             if profiles:
                 told(
                     logging.INFO, "wall %s: %d events change its plan, the last at offset %d",
@@ -152,6 +155,7 @@ def _plans(
     wall: str,
     changed: set[int],
     submitted_ms: Mapping[int, int],
+    batch_version: int,
     state: State[PlannerRow],
     context: StageContext,
 ) -> Messages:
@@ -200,6 +204,7 @@ def _plans(
             unfinished=len(tasks),
             withdrawn=withdrawn,
             submitted_ms=submitted_ms.get(version, 0),
+            batch_version=batch_version,
         )
         messages.append(context.message(context.topics.progress, f"{wall}/{number}", planned))
         messages.extend(_orders(wall, number, version, tasks, context))

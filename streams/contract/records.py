@@ -144,6 +144,7 @@ class ProfilePlanned:
     unfinished: int
     withdrawn: bool
     submitted_ms: int = 0
+    batch_version: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +266,7 @@ class ProfileTotals:
     cost: int
     step_days: list[int]
     steps: list[int]
+    published: int = -1
 
     def __post_init__(self) -> None:
         """Refuse lists that do not run side by side."""
@@ -290,9 +292,12 @@ class ProfileTotals:
         return self.cost // (self.curve.feet() or 1)
 
     def is_older_than(self, other: ProfileTotals) -> bool:
-        """Whether the other replaces these: a complete plan is later than its announcement."""
-        return (self.version, self.state == "COMPLETE") < (
-            other.version, other.state == "COMPLETE",
+        """Whether the other replaces these: a complete plan is later than its announcement.
+
+        Between the two, a plan before it may be published.
+        """
+        return (self.version, self.state == "COMPLETE", self.published) < (
+            other.version, other.state == "COMPLETE", other.published,
         )  # fmt: skip
 
 
@@ -444,15 +449,10 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerRow:
-    """The published plan of a profile, and the one that is being built; the default has neither."""
+class UnderWay:
+    """A plan that is being built: reports of its sections may come before it is known."""
 
-    published: int = -1
-    material: str | None = None
-    sections: int = 0
-    step_days: list[int] = field(default_factory=list)
-    steps: list[int] = field(default_factory=list)
-    building: int = -1
+    version: int
     planned: Plan | None = None
     built_sections: list[int] = field(default_factory=list)
     built_first_days: list[int] = field(default_factory=list)
@@ -460,56 +460,21 @@ class LedgerRow:
     submitted_ms: int = 0
 
     @property
-    def is_building(self) -> bool:
-        """Whether a plan is being built that is newer than the published one."""
-        return self.building > self.published
+    def is_complete(self) -> bool:
+        """Whether the plan is known, and all of its sections are built."""
+        return self.planned is not None and len(self.built_sections) == self.planned.unfinished
 
-    @property
-    def completed_plan(self) -> Plan | None:
-        """The plan being built, if all of its sections are; None if not."""
-        if self.planned is None or len(self.built_sections) != self.planned.unfinished:
-            return None
-        return self.planned
-
-    @property
-    def published_curve(self) -> SectionsAtWork:
-        """How many sections are at work each day, in the published plan."""
-        return SectionsAtWork(tuple(zip(self.step_days, self.steps, strict=True)))
-
-    def apply(self, event: ProfilePlanned | SectionsBuilt) -> LedgerRow:
-        """The row after an event; the very same row if the event changes nothing.
-
-        Events may come in any order and more than once.
-        """
-        version = event.version
-        if version <= self.published or version < self.building:
-            return self  # of a plan that is published or was replaced
-        row = self
-        if version > self.building:
-            row = LedgerRow(
-                self.published, self.material, self.sections, self.step_days, self.steps, version
-            )
+    def apply(self, event: ProfilePlanned | SectionsBuilt) -> UnderWay:
+        """The plan after an event of it."""
         if isinstance(event, SectionsBuilt):
-            return row._built(event)
+            return self._built(event)
         plan = Plan(
             event.mode, event.crews, event.material, event.sections, event.unfinished,
             event.withdrawn,
         )  # fmt: skip
-        return replace(row, planned=plan, submitted_ms=event.submitted_ms)
+        return replace(self, planned=plan, submitted_ms=event.submitted_ms)
 
-    def publish(self, plan: Plan) -> LedgerRow:
-        """The row once its completed plan is the published one."""
-        curve = curve_of(zip(self.built_first_days, self.built_days, strict=True))
-        return LedgerRow(
-            published=self.building,
-            material=plan.material,
-            sections=plan.sections,
-            step_days=[day for day, _ in curve.steps],
-            steps=[change for _, change in curve.steps],
-            building=self.building,
-        )
-
-    def _built(self, event: SectionsBuilt) -> LedgerRow:
+    def _built(self, event: SectionsBuilt) -> UnderWay:
         sections, first_days, days = event.sections, event.first_days, event.days
         built = set(self.built_sections)
         if not built.isdisjoint(sections) or len(set(sections)) != len(sections):
@@ -523,4 +488,99 @@ class LedgerRow:
             built_sections=self.built_sections + sections,
             built_first_days=self.built_first_days + first_days,
             built_days=self.built_days + days,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """The published plan of a profile, and those that are being built; the default has none.
+
+    The latest plan, whose fields are the row's own, and of those between it and the published one
+    a single earlier one: it goes on being built while later ones replace each other, so that a
+    profile that is planned again and again, faster than it is built, is published nevertheless.
+    """
+
+    published: int = -1
+    material: str | None = None
+    sections: int = 0
+    step_days: list[int] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+    building: int = -1
+    planned: Plan | None = None
+    built_sections: list[int] = field(default_factory=list)
+    built_first_days: list[int] = field(default_factory=list)
+    built_days: list[int] = field(default_factory=list)
+    submitted_ms: int = 0
+    earlier: UnderWay | None = None
+
+    @property
+    def is_building(self) -> bool:
+        """Whether a plan is being built that is newer than the published one."""
+        return self.building > self.published
+
+    @property
+    def published_curve(self) -> SectionsAtWork:
+        """How many sections are at work each day, in the published plan."""
+        return SectionsAtWork(tuple(zip(self.step_days, self.steps, strict=True)))
+
+    @property
+    def latest(self) -> UnderWay:
+        """The latest plan."""
+        return UnderWay(
+            self.building, self.planned, self.built_sections, self.built_first_days,
+            self.built_days, self.submitted_ms,
+        )  # fmt: skip
+
+    def apply(self, event: ProfilePlanned | SectionsBuilt) -> LedgerRow:
+        """The row after an event; the very same row if the event changes nothing.
+
+        Events may come in any order and more than once.
+        """
+        version, latest, earlier = event.version, self.latest, self.earlier
+        if version <= self.published:
+            return self
+        if version < self.building:
+            if earlier is None or version != earlier.version:
+                return self  # of a plan that was replaced
+            return replace(self, earlier=earlier.apply(event))
+        if version > self.building:
+            # An earlier plan that is complete, and not published, waits for other code than this.
+            if self.is_building and (earlier is None or earlier.is_complete):
+                earlier = latest
+            latest = UnderWay(version)
+        if earlier is not None and isinstance(event, ProfilePlanned):
+            # A planner that died, and took up later events too, has not sent all of its orders.
+            earlier = earlier if earlier.version < event.batch_version else None
+        return self._with(latest.apply(event), earlier)
+
+    def completed(self, version: int) -> UnderWay | None:
+        """The plan of a version, if it is being built and all of its sections are; None if not."""
+        for of in (self.latest, self.earlier):
+            if of is not None and of.version == version and of.is_complete:
+                return of
+        return None
+
+    def publish(self, completed: UnderWay, plan: Plan) -> LedgerRow:
+        """The row once a completed plan is the published one."""
+        curve = curve_of(zip(completed.built_first_days, completed.built_days, strict=True))
+        row = LedgerRow(
+            published=completed.version,
+            material=plan.material,
+            sections=plan.sections,
+            step_days=[day for day, _ in curve.steps],
+            steps=[change for _, change in curve.steps],
+        )
+        is_latest = completed.version == self.building
+        return row._with(UnderWay(self.building) if is_latest else self.latest, None)
+
+    def _with(self, latest: UnderWay, earlier: UnderWay | None) -> LedgerRow:
+        return replace(
+            self,
+            building=latest.version,
+            planned=latest.planned,
+            built_sections=latest.built_sections,
+            built_first_days=latest.built_first_days,
+            built_days=latest.built_days,
+            submitted_ms=latest.submitted_ms,
+            earlier=earlier,
         )

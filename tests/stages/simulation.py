@@ -101,6 +101,8 @@ class Simulation:
         self.death_rate = death_rate
         # By offset; None where compaction has removed a record.
         self.logs: dict[tuple[str, int], list[LogRecord | None]] = defaultdict(list)
+        # Of a topic's partition, where reading ends for now.
+        self.read_until: dict[tuple[str, int], int] = {}
         self.deaths = 0
         self.now_ms = NOON
         topics = context.topics
@@ -176,12 +178,16 @@ class Simulation:
             (task, topic)
             for task in self.tasks
             for topic in task.inputs
-            if task.position[topic] < len(self.logs[topic, task.partition])
+            if task.position[topic] < self._end(topic, task.partition)
         ]
 
-    def step(self) -> bool:
-        """Let one task with lag compute a batch; False if none has any."""
-        lagging = self.lagging()
+    def _end(self, topic: str, partition: int) -> int:
+        end = len(self.logs[topic, partition])
+        return min(end, self.read_until.get((topic, partition), end))
+
+    def step(self, *stages: str) -> bool:
+        """Let one task with lag, of these stages if given, compute a batch; False if none has."""
+        lagging = [(t, topic) for t, topic in self.lagging() if not stages or t.name in stages]
         if not lagging:
             return False
         task, topic = self.random.choice(lagging)
@@ -191,7 +197,7 @@ class Simulation:
     def _step(self, task: Task, topic: str) -> None:
         start = task.position[topic]
         log = self.logs[topic, task.partition]
-        end = min(len(log), start + self.random.choice((1, 2, 5, 50)))
+        end = min(self._end(topic, task.partition), start + self.random.choice((1, 2, 5, 50)))
         records = [record for record in log[start:end] if record is not None]
         rows = [Rows(table.rows, task.partition) for table in task.tables]
         outcome = task.work(RecordBatch(topic, task.partition, records), *rows, self.context)
@@ -268,9 +274,9 @@ class Simulation:
                 last = {record.key: record.offset for record in log if record}
                 log[:] = [r if r and last[r.key] == r.offset else None for r in log]
 
-    def run(self) -> None:
-        """Go on until no task has lag."""
-        while self.step():
+    def run(self, *stages: str) -> None:
+        """Go on until no task has lag, of these stages if given."""
+        while self.step(*stages):
             pass
 
     def latest(self, topic: str) -> dict[str, Any]:

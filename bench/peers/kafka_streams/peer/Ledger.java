@@ -168,6 +168,7 @@ final class Ledger extends Stage {
       fields.writeLong(ice * material.gdPerYd3());
       Wire.writeInts(fields, stepDays);
       Wire.writeInts(fields, steps);
+      fields.writeLong(row.building);
     });
     send("totals-out", wall, totals);
   }

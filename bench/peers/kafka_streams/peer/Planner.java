@@ -107,6 +107,8 @@ final class Planner extends Stage {
       fields.writeInt(profile.heights().length);
       fields.writeInt(tasks.size());
       fields.writeBoolean(false);
+      fields.writeLong(0); // submitted_ms
+      fields.writeLong(-1); // batch_version
     });
     send("planned-out", wall + "/" + profile.number(), planned);
     for (Plans.Task task : tasks) {

@@ -69,6 +69,14 @@ def create_app(settings: Settings) -> BatchApp:
     async def fetch_schemas(records: Sequence[Record]) -> None:
         await codecs.fetch_schemas(record.value for record in records)
 
+    def waits_for() -> str | None:
+        if not (outage := codecs.outage()):
+            return None
+        return (
+            f"the registry at {settings.registry_url} does not answer, and a record needs a schema "
+            f"of it: {outage}"
+        )
+
     observer = WorkerMetrics(STAGES, (*TABLES, "submissions"))
     metrics.expect_dead_letters((t.name for t in (*topics.doors, *topics.intermediate)), Reason)
     metrics.note_build(settings.version)
@@ -84,6 +92,7 @@ def create_app(settings: Settings) -> BatchApp:
             security=aiokafka_security(settings),
         ),
         prepare=fetch_schemas,
+        waits_for=waits_for,
         dead_letter=context.dead_letter,
         # Between the start and the first assignment, a rebuild may have switched.
         check_assignment=lambda: check_current(settings, codecs),

@@ -46,6 +46,7 @@ class BatchApp(faust.App):
         *,
         output: BatchProducer,
         prepare: Callable[[Sequence[Record]], Awaitable[None]] = _no_preparation,
+        waits_for: Callable[[], str | None] = lambda: None,
         dead_letter: DeadLetter | None = None,
         check_assignment: Callable[[], None] = lambda: None,
         find_fault: Callable[[], str | None] = lambda: None,
@@ -61,6 +62,8 @@ class BatchApp(faust.App):
             output: The producer that the agents send with.
             prepare: Awaited with the records of a batch before its agent gets them. It may fetch
                 what is needed to decode them, without blocking the event loop.
+            waits_for: What `prepare` waits for at the moment, as a sentence; None for nothing. As
+                long as it does, a worker that makes no progress is not stuck.
             dead_letter: Makes the dead letter of a record that can't be read, or that an agent
                 fails on; without it, such a record ends the worker.
             check_assignment: Called in its own thread at each assignment, before the first record;
@@ -85,6 +88,7 @@ class BatchApp(faust.App):
         super().__init__(id, **settings)
         self.output = output
         self.prepare = prepare
+        self.waits_for = waits_for
         self.dead_letter = dead_letter
         self.fault: str | None = None
         self._check_assignment = check_assignment
@@ -119,7 +123,7 @@ class BatchApp(faust.App):
             progress=self._progress,
             config=config,
             on_lag=self.observer.lagging,
-            is_halted=self._is_halted,
+            is_halted=lambda: self._is_halted() or self.waits_for() is not None,
         )
 
     def check_assignment(self) -> None:

@@ -228,6 +228,10 @@ class Codecs:
         """
         await self._writers.fetch(values)
 
+    def outage(self) -> str:
+        """Why `fetch_schemas` waits for the registry at the moment; empty if it does not."""
+        return self._writers.outage
+
     def fetch_schemas_blocking(self, values: Iterable[bytes | None]) -> None:
         """As `fetch_schemas`, for callers without an event loop.
 

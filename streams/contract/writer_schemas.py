@@ -118,6 +118,8 @@ class WriterSchemas:
         self._patience_s = patience_s
         # Of others, in the order in which they were last named.
         self._fetched: dict[int, _Fetched] = {}
+        self.outage = ""
+        """Why a look-up that somebody waits for has to be made again; empty if there is none."""
         # Apart from the event loop's: a registry that hangs must not hold up what else needs it.
         self._threads = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, thread_name_prefix="registry")
 
@@ -137,9 +139,16 @@ class WriterSchemas:
     async def _look_up_while_free(self, schema_id: int) -> WriterSchema:
         async def look_up() -> WriterSchema:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, self._look_up, schema_id)
+            try:
+                return await loop.run_in_executor(self._threads, self._look_up, schema_id)
+            except Exception as error:
+                self.outage = f"{error or type(error).__name__}"[:200]
+                raise
 
-        return await wait_while_down(look_up)
+        try:
+            return await wait_while_down(look_up)
+        finally:
+            self.outage = ""
 
     def fetch_blocking(self, values: Iterable[bytes | None]) -> None:
         """As `fetch`, for callers without an event loop.

@@ -390,6 +390,9 @@ def _server_properties(ports: Ports, data: str) -> dict[str, object]:
         "auto.create.topics.enable": "false",
         "offsets.topic.num.partitions": 4,
         "offsets.topic.replication.factor": 1,
+        # A year, instead of a week: a group that is not used keeps its offsets for longer than
+        # what it reads, so that workers notice what retention has deleted before they read it.
+        "offsets.retention.minutes": 525_600,
         "transaction.state.log.num.partitions": 4,
         "transaction.state.log.replication.factor": 1,
         "transaction.state.log.min.isr": 1,

@@ -164,7 +164,8 @@ def register(
     @page("/ready/")
     async def ready_page(view: View, _request: Request) -> Response:
         """Whether the worker processes its partitions: 200, or 503 and why not yet."""
-        reason = app.not_ready()
+        # While it waits, it answers from its tables: questions are not refused.
+        reason = app.not_ready() or app.waits_for()
         if reason is not None:
             return _json(view, {"ready": False, "reason": reason}, 503)
         # Whoever starts workers on a machine with others knows its own by the process id.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import pytest
 
 from streams.batching import BatchApp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 async def test_an_agent_with_a_bug_ends_the_worker(monkeypatch):
@@ -33,3 +36,15 @@ def test_the_pure_python_stream_of_faust_is_refused(monkeypatch):
     monkeypatch.setattr("faust.streams._CStreamIterator", None)
     with pytest.raises(RuntimeError, match="without its compiled extension"):
         BatchApp("none", output=Mock())
+
+
+@pytest.mark.parametrize("waits_for", ["the registry does not answer", None])
+def test_a_worker_that_waits_for_the_registry_is_not_stuck(monkeypatch, waits_for):
+    asked: list[Callable[[], bool]] = []
+    monkeypatch.setattr(
+        "streams.batching.app.Watchdog", lambda *_, is_halted, **__: asked.append(is_halted)
+    )
+    app = BatchApp("none", output=Mock(), waits_for=lambda: waits_for)
+    app.watch("none", timeout_s=1)
+    (is_halted,) = asked
+    assert is_halted() == (waits_for is not None)

@@ -148,8 +148,10 @@ async def test_a_registry_that_is_down_is_waited_for_while_others_go_on(registry
     while len(registry.asked) < 2:  # noqa: ASYNC110 - counted in another thread
         await asyncio.sleep(0.01)
     assert not fetching.done()
+    assert "down" in schemas.outage
     registry.schemas[9] = OURS
     await asyncio.wait_for(fetching, 10)
+    assert schemas.outage == ""
     assert schemas.of_id(9).name == "CrewRow"
 
 

@@ -23,7 +23,7 @@ from domain.days import PlanDays
 from domain.errors import InvalidWall
 from domain.materials import material_named
 from domain.modes import mode_named
-from domain.plan import ProfilePlan, Scope
+from domain.plan import Plan, ProfilePlan, Scope
 from domain.planning import plan_wall
 from domain.settings import WallSettings, checked_settings
 from streams import metrics
@@ -45,7 +45,6 @@ from streams.logs import Sparing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from domain.plan import Plan
     from streams.batching import BatchApp, BatchStream, BatchTable, Record, RecordBatch, Rows
     from streams.context import StageContext, State
 
@@ -55,6 +54,9 @@ told = Sparing(logging.getLogger(__name__))
 # of one wall stay together for longer: in a pool, each batch plans all later profiles again.
 SECTIONS_PER_BATCH = 20_000
 SECTIONS_OF_A_WALL = 200_000
+# What one event may have planned anew, in a pool or by other settings. A million sections take 350
+# megabytes, and the event loop for a second.
+SECTIONS_AT_ONCE = 40_000_000
 
 NO_TASKS = ProfilePlan(0)
 SETTINGS = 0  # stands for a wall's settings where a profile number is expected
@@ -122,7 +124,7 @@ def plan(batch: RecordBatch, rows: Rows, clocks: Rows, context: StageContext) ->
                     wall, len(profiles), max(record.offset for record in profiles.values()),
                 )  # fmt: skip
         except InvalidWall as error:
-            reason = f"{error}; wall {wall} keeps its plan until workers know it: submit it then"
+            reason = f"{error}; wall {wall} keeps its plan until it can be planned: submit it then"
             letters = (
                 context.dead_letter(batch, record, reason, Reason.CONTENT)
                 for record in profiles.values()
@@ -162,29 +164,30 @@ def _plans(
     """The plans of a wall's changed profiles, and of those that depend on them.
 
     Raises:
-        InvalidWall: Its settings are of other code than this. The wall waits: it is planned as a
-            whole at the next event that code which knows them gets, new or delivered again.
+        InvalidWall: Its settings are of other code than this, or it is too large. The wall waits:
+            it is planned as a whole at the next event, new or delivered again, once it can be.
     """
     settings_row = state.get(wall) or DEFAULTS
+    if settings_row.is_waiting:
+        changed = {SETTINGS, *map(int, state.keys(wall))}
+    if not changed:
+        return Messages()
     try:
         settings = _settings(settings_row)
+        depends_on_earlier = mode_named(settings.mode).SCOPE is Scope.EARLIER
+        if depends_on_earlier or SETTINGS in changed:
+            rows = {int(number): row for number, row in state.scan(wall)}
+        else:
+            found = ((number, state.get(f"{wall}/{number}")) for number in changed)
+            rows = {number: row for number, row in found if row is not None}
+        heights = _heights(rows)
+        plans = _planned(settings, heights)
     except InvalidWall:
-        if changed and not settings_row.is_waiting:
+        if not settings_row.is_waiting:
             state.put(wall, replace(settings_row, is_waiting=True))
         raise
     if settings_row.is_waiting:
         state.put(wall, replace(settings_row, is_waiting=False))
-        changed = {SETTINGS, *map(int, state.keys(wall))}
-    if not changed:
-        return Messages()
-    depends_on_earlier = mode_named(settings.mode).SCOPE is Scope.EARLIER
-    if depends_on_earlier or SETTINGS in changed:
-        rows = {int(number): row for number, row in state.scan(wall)}
-    else:
-        found = ((number, state.get(f"{wall}/{number}")) for number in changed)
-        rows = {number: row for number, row in found if row is not None}
-    heights = _heights(rows)
-    plans = plan_wall(settings, heights)
     messages = Messages()
     version = settings_row.changed_at
     first_changed = min(changed)
@@ -213,14 +216,15 @@ def _plans(
 
 
 def _plan_in_force(wall: str, state: State[PlannerRow]) -> WallPlan:
-    """A wall's plan as it is now; of a wall that waits for other code than this, an empty one."""
+    """A wall's plan as it is now; of a wall that waits, see `_plans`, an empty one."""
     settings_row = state.get(wall) or DEFAULTS
     rows = {int(number): row for number, row in state.scan(wall)}
     try:
         settings = _settings(settings_row)
+        plans = _planned(settings, _heights(rows))
     except InvalidWall:
-        settings, rows = WallSettings(), {}
-    days = PlanDays(plan_wall(settings, _heights(rows)), material_named(settings.material))
+        settings, rows, plans = WallSettings(), {}, Plan({})
+    days = PlanDays(plans, material_named(settings.material))
     versions = _versions(settings_row.changed_at, settings, rows)
     return WallPlan(days, versions, max(versions.values(), default=settings_row.changed_at))
 
@@ -280,6 +284,17 @@ def _reliefs(wall: str, version: int, plans: Plan, context: StageContext) -> Mes
         encode({"wall": wall, "version": version}, crews, days, profiles, sections),
     )
     return messages
+
+
+def _planned(settings: WallSettings, heights: dict[int, bytes]) -> Plan:
+    """The plans of profiles; raises InvalidWall if these are too many sections for one event."""
+    sections = sum(map(len, heights.values()))
+    if sections > SECTIONS_AT_ONCE:
+        raise InvalidWall(
+            f"{sections:,} sections would have to be planned at once, of {SECTIONS_AT_ONCE:,} that "
+            "can be: divide it into several walls"
+        )
+    return plan_wall(settings, heights)
 
 
 def _settings(row: PlannerRow) -> WallSettings:

@@ -9,6 +9,7 @@ import pytest
 from domain import materials
 from domain.materials import MATERIALS, Material
 from domain.modes import mode_named, modes
+from streams.agents import planner as planner_stage
 from streams.agents.crews import build
 from streams.agents.intake import accept
 from streams.agents.ledger import account
@@ -179,6 +180,22 @@ def test_settings_that_the_code_does_not_know_keep_the_plan_until_code_that_does
     healed = planner(accepted(context, 1, b"\x05", 3))
     assert planned_versions(planner, healed) == {1: 3, 2: 4}
     assert list(planner(accepted(context, 1, b"\x05", 3)).messages) == []
+
+
+def test_a_pool_that_is_too_large_to_be_planned_at_once_keeps_its_plan_and_a_dead_letter_says_why(
+    context, monkeypatch
+):
+    monkeypatch.setattr(planner_stage, "SECTIONS_AT_ONCE", 3)
+    planner = Stage(plan, context.topics.accepted, context, tables=2)
+    planner(pool(context, 2, 0), *(accepted(context, n, b"\x01", n) for n in (1, 2, 3)))
+    refused = planner(accepted(context, 4, b"\x01", 4), accepted(context, 1, b"\x05", 5, "other"))
+    assert planned_versions(planner, refused) == {1: 5}  # of the other wall, which goes on
+    (letter,) = planner.sent(refused, context.topics.dead_letters)
+    assert "4 sections would have to be planned at once, of 3 that can be" in letter.reason
+    # As soon as it is smaller, all is planned that has changed meanwhile.
+    smaller = planner(accepted(context, 3, None, 6))
+    assert planned_versions(planner, smaller)[4] == 6
+    assert planner.sent(smaller, context.topics.dead_letters) == []
 
 
 def test_known_settings_end_the_waiting_of_a_wall(context):

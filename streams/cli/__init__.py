@@ -127,7 +127,7 @@ def _sentence(error: Exception) -> str | None:
 
     from domain.errors import ClockConflict, InvalidWall
     from streams.cli.settings import InvalidSettings, MissingBroker
-    from streams.client.kafka import ClientError
+    from streams.client.errors import ClientError
     from streams.contract.codecs import SchemaMissing
     from streams.contract.topics import TopicMismatch, TopicMissing
     from streams.devstack import StackError

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from streams.addresses import reachable_host, shown_host
 from streams.cli.display import note, progress
-from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, existing_partitions
+from streams.client.errors import ClientError
+from streams.client.kafka import REQUEST_TIMEOUT_S, existing_partitions
 from streams.contract.topics import Topics
 from streams.operations.background import ready_answer
 

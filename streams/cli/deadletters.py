@@ -12,7 +12,7 @@ from streams.cli.asking import api
 from streams.cli.display import console, moment, note, print_json, print_table, printable
 from streams.cli.options import AsJson
 from streams.cli.settings import load_settings
-from streams.client.kafka import ClientError
+from streams.client.errors import ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

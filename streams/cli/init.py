@@ -11,7 +11,7 @@ import typer
 
 from domain.rules import FULL_HEIGHT_FT, MAX_SECTIONS
 from streams.cli.display import note
-from streams.client.kafka import ClientError
+from streams.client.errors import ClientError
 from streams.settings import Settings
 
 CONFIG = f"""\

@@ -10,7 +10,7 @@ from streams.cli.display import note, print_json, progress
 from streams.cli.options import AsJson
 from streams.cli.settings import load_settings
 from streams.cli.worker import start_workers_in_background
-from streams.client.kafka import ClientError
+from streams.client.errors import ClientError
 from streams.client.versions import drop, topics_by_version, version_to_run
 from streams.operations.background import BackgroundWorkers
 

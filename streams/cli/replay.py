@@ -10,7 +10,7 @@ from streams.cli.display import note, print_json, progress
 from streams.cli.options import AsJson
 from streams.cli.settings import load_settings
 from streams.client.client import Client
-from streams.client.kafka import ClientError
+from streams.client.errors import ClientError
 from streams.client.reading import Reading
 from streams.client.remade import topic_fault
 from streams.operations.replay import Replay

@@ -15,7 +15,7 @@ from streams.cli.asking import api, running_page, stream
 from streams.cli.display import console, printable
 from streams.cli.options import WallName
 from streams.cli.settings import load_settings
-from streams.client.kafka import ClientError
+from streams.client.errors import ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ from streams.addresses import reachable_host, shown_host
 from streams.cli.display import note, progress
 from streams.cli.settings import load_settings, read_settings
 from streams.cli.web import start_page_in_background
-from streams.client.kafka import ClientError
+from streams.client.errors import ClientError
 from streams.operations.background import BackgroundPage, BackgroundWorkers, check_can_listen
 from streams.operations.supervisor import (
     default_worker_count,

@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 from streams.client.completion import WallCompletion
+from streams.client.errors import ClientError
 from streams.client.kafka import (
     ANY_PARTITION,
     REQUEST_TIMEOUT_S,
-    ClientError,
     connect_registry,
     existing_partitions,
     produce,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from domain.clock import paused, resumed, started, stopped
 from domain.days import last_day
 from domain.errors import InvalidWall
-from streams.client.kafka import ANY_PARTITION, ClientError, produce
+from streams.client.errors import ClientError
+from streams.client.kafka import ANY_PARTITION, produce
 from streams.clock.reading import clock_of
 from streams.contract.codecs import BadRecord
 from streams.contract.records import ClockSet, ClockTicked

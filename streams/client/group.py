@@ -15,7 +15,8 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import ConsumerGroupDescription, OffsetSpec
 
-from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, admin_of, retry_until_led
+from streams.client.errors import ClientError
+from streams.client.kafka import REQUEST_TIMEOUT_S, admin_of, retry_until_led
 from streams.contract.clients import broker_config
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from streams.client.errors import ClientError
 from streams.contract.clients import broker_config
 from streams.contract.codecs import prepare_codecs, reading_codecs
 
@@ -28,10 +29,6 @@ T = TypeVar("T")
 
 REQUEST_TIMEOUT_S = 10.0
 """Timeout of a request to the broker or the registry, in seconds."""
-
-
-class ClientError(RuntimeError):
-    """The broker, the registry or the data did not allow what was asked; the message says why."""
 
 
 def admin_of(settings: Settings) -> AdminClient:

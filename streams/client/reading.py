@@ -9,7 +9,8 @@ from domain.errors import InvalidWall
 from domain.rules import MAX_PROFILE
 from domain.wall import checked_heights
 from streams.client.completion import listed
-from streams.client.kafka import ClientError, ask_registry, asking_registry, existing_partitions
+from streams.client.errors import ClientError
+from streams.client.kafka import ask_registry, asking_registry, existing_partitions
 from streams.client.reader import Reader
 from streams.client.remade import topic_fault
 from streams.client.versions import recorded

@@ -20,10 +20,10 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import OffsetSpec
 
+from streams.client.errors import ClientError
 from streams.client.kafka import (
     ANY_PARTITION,
     REQUEST_TIMEOUT_S,
-    ClientError,
     admin_of,
     connect_registry,
     no_broker,

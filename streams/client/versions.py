@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
 
+from streams.client.errors import ClientError
 from streams.client.kafka import (
     REQUEST_TIMEOUT_S,
-    ClientError,
     admin_of,
     ask_registry,
     asking_registry,

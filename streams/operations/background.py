@@ -16,7 +16,7 @@ import psutil
 from filelock import FileLock
 
 from streams.addresses import reachable_host, shown_host
-from streams.client.kafka import ClientError
+from streams.client.errors import ClientError
 from streams.devstack.processes import Daemon
 from streams.operations.supervisor import STOP_DEADLINE_S, web_ports
 from streams.settings import SECRETS, Settings

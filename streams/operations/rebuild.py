@@ -19,8 +19,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from streams.client.client import Client
+from streams.client.errors import ClientError
 from streams.client.group import Group
-from streams.client.kafka import ANY_PARTITION, ClientError, produce
+from streams.client.kafka import ANY_PARTITION, produce
 from streams.client.versions import (
     drop,
     numbers_in_use,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka.admin import OffsetSpec
 
+from streams.client.errors import ClientError
 from streams.client.group import Group
-from streams.client.kafka import ANY_PARTITION, ClientError, produce
+from streams.client.kafka import ANY_PARTITION, produce
 from streams.client.versions import topics_key, wipe_key
 from streams.contract.records import VersionSwitched
 from streams.contract.topics import create_topics, delete_topics, truncate_topics

@@ -16,7 +16,7 @@ from functools import partial
 from threading import Thread
 from typing import IO, TYPE_CHECKING
 
-from streams.client.kafka import ClientError
+from streams.client.errors import ClientError
 from streams.logs import rotate_output, set_up
 from streams.operations.cores import usable_cores
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError, connect_registry
+from streams.client.errors import ClientError
+from streams.client.kafka import REQUEST_TIMEOUT_S, connect_registry
 from streams.client.versions import UNFINISHED_WIPE, recorded
 from streams.contract.clients import broker_config
 from streams.contract.topics import Topics

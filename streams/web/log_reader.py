@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError
+from streams.client.errors import ClientError
+from streams.client.kafka import REQUEST_TIMEOUT_S
 from streams.contract.clients import broker_config
 from streams.web.problems import Refusal, unavailable
 

@@ -13,7 +13,7 @@ from starlette.routing import compile_path
 
 from domain.config import InvalidConfig
 from domain.errors import ClockConflict, InvalidWall
-from streams.client.kafka import ClientError
+from streams.client.errors import ClientError
 from streams.views.answers import NotThere
 from streams.web.models import BadPlace, Problem
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from confluent_kafka import KafkaException, Producer
 
-from streams.client.kafka import REQUEST_TIMEOUT_S, ClientError
+from streams.client.errors import ClientError
+from streams.client.kafka import REQUEST_TIMEOUT_S
 from streams.contract.clients import broker_config
 
 if TYPE_CHECKING:

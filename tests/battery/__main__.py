@@ -30,7 +30,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.client import Client
-from streams.client.kafka import ClientError
+from streams.client.errors import ClientError
 from streams.contract.codecs import load_schema
 from streams.contract.records import DeadLetter, ProfileAccepted, SettingsAccepted
 from streams.contract.topics import partition_of

@@ -11,7 +11,8 @@ from domain.settings import settings_for
 from domain.wall import Wall
 from streams.app import create_app
 from streams.client.client import Client
-from streams.client.kafka import ANY_PARTITION, ClientError, produce
+from streams.client.errors import ClientError
+from streams.client.kafka import ANY_PARTITION, produce
 from streams.client.versions import check_current
 from streams.contract.records import VersionSwitched
 from streams.devstack.stack import free_port

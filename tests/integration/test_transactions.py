@@ -13,7 +13,8 @@ from confluent_kafka import Producer
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client import reader
-from streams.client.kafka import ANY_PARTITION, ClientError, produce
+from streams.client.errors import ClientError
+from streams.client.kafka import ANY_PARTITION, produce
 from streams.contract.records import ProfileSubmitted
 from streams.contract.topics import partition_of
 from tests.harness.pipeline import assert_equal_to_the_domain, wait_until_idle

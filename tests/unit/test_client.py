@@ -8,7 +8,7 @@ from domain.wall import Wall
 from streams.client import client as client_module
 from streams.client import reading as reading_module
 from streams.client.client import Client
-from streams.client.kafka import ClientError
+from streams.client.errors import ClientError
 from streams.contract.codecs import Codecs
 from streams.contract.records import ProfileOverview, ProfileSubmitted, WallOverview
 from streams.contract.topics import Topics, partition_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.client import versions
-from streams.client.kafka import ClientError
+from streams.client.errors import ClientError
 from streams.context import StageContext
 from streams.contract.topics import Topics, partition_mismatch
 from streams.settings import Settings

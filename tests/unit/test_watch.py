@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from streams.cli.watch import Watched, duration, in_words, line, view
-from streams.client.kafka import ClientError
+from streams.client.errors import ClientError
 from tests.unit.test_cli import invoke
 
 WALL = {

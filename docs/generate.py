@@ -9,12 +9,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-import typer
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from streams import metrics
-from streams.cli import app
+from streams.cli.commands import COMMANDS, command
 from streams.cli.examples import EXAMPLES
 from streams.contract.reasons import Reason
 from streams.contract.topics import FOREVER, Topic, Topics
@@ -22,7 +21,7 @@ from streams.metrics.worker import WorkerMetrics
 from streams.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs/reference"
@@ -200,30 +199,30 @@ def _doc_of(reason: Reason) -> str:
 def commands() -> str:
     """Every command, its arguments and options, and examples."""
     parts = []
-    for name, command in _commands(typer.main.get_command(app)):
-        context = command.make_context(name, [], resilient_parsing=True, parent=None)
+    for name, found in _commands({name: command(name) for name in COMMANDS}):
+        context = found.make_context(name, [], resilient_parsing=True, parent=None)
         rows = []
-        for parameter in command.params:
+        for parameter in found.params:
             record = parameter.get_help_record(context)
             if record is None and getattr(parameter, "hidden", False):
                 continue
             shown, text = record or (parameter.make_metavar(context), "")
             rows.append((f"`{shown}`", text))
-        usage = " ".join(["thewall", name, *command.collect_usage_pieces(context)])
+        usage = " ".join(["thewall", name, *found.collect_usage_pieces(context)])
         examples = "".join(f"    thewall {example}\n" for example in EXAMPLES[name])
-        section = f"\n## {name}\n\n    {usage}\n\n{(command.help or '').strip()}\n"
+        section = f"\n## {name}\n\n    {usage}\n\n{(found.help or '').strip()}\n"
         table = "\n" + _table(("", "meaning"), rows) if rows else ""
         parts.append(f"{section}{table}\nFor example:\n\n{examples}")
     return "# Commands\n\n" + WRITTEN.format("`streams/cli/`") + "".join(parts)
 
 
-def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
-    """The commands of a group, and those of the groups in it."""
-    for name, command in sorted(group.commands.items()):
-        if hasattr(command, "commands"):
-            yield from _commands(command, f"{before}{name} ")
+def _commands(those: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Commands, and those of the groups among them."""
+    for name, found in sorted(those.items()):
+        if hasattr(found, "commands"):
+            yield from _commands(found.commands, f"{before}{name} ")
         else:
-            yield f"{before}{name}", command
+            yield f"{before}{name}", found
 
 
 def pages() -> dict[str, str]:

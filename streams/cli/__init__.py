@@ -13,25 +13,8 @@ import sys
 
 import typer
 
-from streams.cli import (
-    acls,
-    compare,
-    deadletters,
-    init,
-    questions,
-    read,
-    rebuild,
-    replay,
-    simulate,
-    stack,
-    submit,
-    topics,
-    watch,
-    web,
-    worker,
-)
+from streams.cli.commands import Commands
 from streams.cli.display import printable
-from streams.cli.examples import add_examples
 
 __all__ = ["app", "main"]
 
@@ -43,6 +26,7 @@ PLACES = (
 
 app = typer.Typer(
     name="thewall",
+    cls=Commands,
     help="Build an ice wall on Kafka, and account for it.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -66,14 +50,6 @@ def _options(
     ),
 ) -> None:
     pass
-
-
-for group in (
-    init, stack, worker, web, submit, simulate, watch, read, questions, compare, deadletters,
-    topics, acls, replay, rebuild,
-):  # fmt: skip
-    group.register(app)
-add_examples(app)
 
 
 def main() -> None:

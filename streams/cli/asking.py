@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from streams.addresses import reachable_host, shown_host
 from streams.cli.display import note, progress
 from streams.client.errors import ClientError
-from streams.client.kafka import REQUEST_TIMEOUT_S, existing_partitions
-from streams.contract.topics import Topics
-from streams.operations.background import ready_answer
+from streams.operations.readiness import ready_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -164,7 +162,10 @@ def api(settings: Settings) -> Iterator[Api]:
 def _here(settings: Settings) -> Iterator[Api]:
     from httpx2 import ASGITransport, AsyncClient
 
-    from streams.web.app import create_app  # only here: FastAPI takes a moment to import
+    # Only here: where a page runs, neither Kafka's client nor FastAPI is needed.
+    from streams.client.kafka import existing_partitions
+    from streams.contract.topics import Topics
+    from streams.web.app import create_app
 
     if Topics.of(settings).versions.name not in existing_partitions(settings):
         raise ClientError("there is no wall yet; submit one with `thewall submit`")
@@ -186,6 +187,7 @@ def _here(settings: Settings) -> Iterator[Api]:
 
 
 async def _read_topics(web: Any, failures: list[BaseException]) -> None:
+    from streams.client.kafka import REQUEST_TIMEOUT_S
     from streams.web.problems import Refusal
 
     begun = time.monotonic()

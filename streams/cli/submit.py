@@ -8,6 +8,7 @@ import typer
 
 from domain.account import account_of
 from domain.rules import DEFAULT_WALL
+from streams.cli.compute import print_account
 from streams.cli.display import note, print_json, progress
 from streams.cli.options import (
     AsJson,
@@ -20,7 +21,6 @@ from streams.cli.options import (
     WallOption,
     read_wall,
 )
-from streams.cli.read import print_account
 from streams.cli.settings import load_settings
 from streams.client.client import Client
 

@@ -25,20 +25,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from domain.wall import Wall
-    from streams.contract.codecs import Codecs, Fields
+    from streams.contract.codecs import Fields
     from streams.contract.topics import Topic
+    from streams.settings import Settings
 
 
 class Client(Reading):
     """Writes to the input topics, and reads as its base does."""
 
-    def _connect(self) -> Codecs:
-        """Create missing topics and register the schemas, if the settings say so.
+    def __init__(self, settings: Settings) -> None:
+        """Connect; create missing topics and register the schemas, if the settings say so.
 
         Raises:
             TopicMismatch: A topic has another number of partitions than it must have.
             ClientError: The broker or the registry does not answer.
         """
+        super().__init__(settings)
         existing = existing_partitions(self.settings)
         # Only if needed: an operator's topic configuration must not be undone.
         wanted = {topic.name: topic.partitions(self.settings) for topic in self.topics.all()}
@@ -46,7 +48,7 @@ class Client(Reading):
             check_partitions(self.settings, existing)
         elif any(existing.get(name) != number for name, number in wanted.items()):
             create_topics(self.settings, REQUEST_TIMEOUT_S)
-        return connect_registry(self.settings, self.topics.all())
+        self.codecs = connect_registry(self.settings, self.topics.all())
 
     def submit(self, wall: Wall) -> list[int]:
         """Submit a wall as a whole: profiles that it had and no longer has are withdrawn.

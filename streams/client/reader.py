@@ -121,8 +121,10 @@ class Reader:
         held_up: dict[int, int] = {}  # by partition, where the first open transaction begins
         give_up_at = 0.0
         while follow or self._ends:
-            # Returns after this many messages or this timeout, whichever comes first.
-            messages = self._consumer.consume(10_000, 0.02)
+            # Not many at once: that waits for so many, or for the timeout, whatever is there.
+            messages = self._consumer.consume(1, 0.02)
+            if messages:
+                messages += self._consumer.consume(10_000, 0)
             if not messages:
                 yield None
             for message in messages:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from streams.client.group import Offsets
-    from streams.contract.codecs import Codecs, Fields
+    from streams.contract.codecs import Fields
     from streams.contract.topics import Topic
     from streams.settings import Settings
 
@@ -45,13 +45,11 @@ class Reading:
         Raises:
             ClientError: The broker or the registry does not answer.
         """
-        self.recorded = recorded(settings)
+        # One client of the registry for all: making it takes longer than asking.
+        self.codecs = ask_registry(settings, Topics.of(settings).all())
+        self.recorded = recorded(settings, self.codecs)
         self.settings = self.recorded.applied_to(settings)
         self.topics = Topics.of(self.settings)
-        self.codecs = self._connect()
-
-    def _connect(self) -> Codecs:
-        return ask_registry(self.settings, self.topics.all())
 
     def check_whole(self) -> None:
         """Make sure that what is published is of what is on the input topics.

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streams.devstack.secure import SecureStack, is_secure
-from streams.devstack.stack import Stack, StackAddresses, stack_directory
+from streams.devstack.stack import Stack, is_secure, stack_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from streams.devstack.stack import StackAddresses
+
 
 def stack_in(directory: Path) -> Stack:
     """The stack of a directory: secured, if it was made so."""
-    return SecureStack(directory) if is_secure(directory) else Stack(directory)
+    if not is_secure(directory):
+        return Stack(directory)
+    from streams.devstack.secure import SecureStack  # only here: it has Kafka's client
+
+    return SecureStack(directory)
 
 
 def running_stack() -> StackAddresses | None:

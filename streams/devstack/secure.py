@@ -28,7 +28,15 @@ from confluent_kafka.admin import (
 
 from streams.devstack.files import write_whole
 from streams.devstack.processes import StackError
-from streams.devstack.stack import HOST, REGISTRY_API, Ports, Stack, StackAddresses, free_port
+from streams.devstack.stack import (
+    HOST,
+    REGISTRY_API,
+    Ports,
+    Stack,
+    StackAddresses,
+    free_port,
+    is_secure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,11 +57,6 @@ ITERATIONS = 4096
 TIMEOUT_S = 30.0
 # Of the registry itself, which keeps its schemas in Kafka.
 REGISTRY_TOPICS = ("kafkasql-journal", "kafkasql-snapshots", "registry-events")
-
-
-def is_secure(directory: Path) -> bool:
-    """Whether the stack of a directory was made with TLS and users."""
-    return (directory / "secure/ca.pem").exists()
 
 
 class SecureStack(Stack):

@@ -15,8 +15,6 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from filelock import FileLock
 from platformdirs import user_data_path
 
@@ -78,6 +76,11 @@ def stack_directory() -> Path:
         return own_path(Path(given) if given else user_data_path("thewall") / "stack")
     except ValueError as error:
         raise StackError(f"the stack has no directory: {error}") from error
+
+
+def is_secure(directory: Path) -> bool:
+    """Whether the stack of a directory was made with TLS and users."""
+    return (directory / "secure/ca.pem").exists()
 
 
 class Stack:
@@ -280,6 +283,10 @@ class Stack:
         return daemon.last_words()
 
     def _kafka_answers(self) -> bool:
+        # Only here: who asks where the stack is need not wait for Kafka's client.
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import AdminClient
+
         admin = AdminClient(
             {"bootstrap.servers": self.addresses().bootstrap_servers, "log_level": 0}
         )

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import socket
 import sys
 import time
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import psutil
 from filelock import FileLock
 
-from streams.addresses import reachable_host, shown_host
+from streams.addresses import shown_host
 from streams.client.errors import ClientError
 from streams.devstack.processes import Daemon
+from streams.operations.readiness import ready_answer
 from streams.operations.supervisor import STOP_DEADLINE_S, web_ports
 from streams.settings import SECRETS, Settings
 
@@ -194,20 +193,6 @@ class BackgroundPage(Background):
         """Where it is."""
         del processes
         return [(settings.page_host, settings.page_port)]
-
-
-def ready_answer(host: str, port: int) -> dict[str, Any]:
-    """What `/ready/` at an address answers; nothing if nothing does, or something else."""
-    # Not urllib, which would ask a proxy that the environment names.
-    connection = HTTPConnection(reachable_host(host), port, timeout=2)
-    try:
-        connection.request("GET", "/ready/")
-        answer = json.loads(connection.getresponse().read(10_000))
-    except (OSError, HTTPException, ValueError):
-        return {}
-    finally:
-        connection.close()
-    return answer if isinstance(answer, dict) else {}
 
 
 def check_can_listen(host: str, ports: Iterable[int]) -> None:

@@ -14,7 +14,8 @@ import pytest
 from confluent_kafka import Consumer
 
 from streams.devstack.stack import free_port
-from streams.operations.background import BackgroundWorkers, ready_answer
+from streams.operations.background import BackgroundWorkers
+from streams.operations.readiness import ready_answer
 from tests.harness.processes import environment, run_thewall, thewall
 from tests.harness.waiting import wait_until
 

@@ -7,13 +7,15 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from domain.materials import MATERIALS
 from domain.modes import modes
-from streams.cli import app, display
+from streams.cli import app, commands, display
 from streams.cli.display import fits, printable
 from streams.cli.read import note_what_is_building
 from streams.contract.records import ProfileTotals
@@ -112,12 +114,44 @@ def test_compute_takes_the_default_wall_from_the_environment_and_needs_no_stack(
     assert json.loads(done.stdout)["wall"] == "north"
 
 
-@pytest.mark.parametrize("command", app.registered_commands, ids=lambda c: c.callback.__name__)
-def test_every_command_explains_itself(command):
-    assert command.callback.__doc__
-    done = CliRunner().invoke(app, [command.name or command.callback.__name__, "--help"])
+@pytest.mark.parametrize("name", commands.COMMANDS)
+def test_every_command_explains_itself(name):
+    assert commands.command(name).help
+    done = CliRunner().invoke(app, [name, "--help"])
     assert done.exit_code == 0
     assert "Usage:" in done.output
+
+
+def test_the_list_of_commands_has_each_command_of_every_module_and_its_whole_line():
+    in_modules = set()
+    for module in {module for module, _ in commands.COMMANDS.values()}:
+        found = typer.Typer()
+        import_module(f"streams.cli.{module}").register(found)
+        in_modules |= {(module, name) for name in typer.main.get_group(found).commands}
+    assert {(module, name) for name, (module, _) in commands.COMMANDS.items()} == in_modules
+    shown = [line.split(None, 1) for line in invoke("--help", COLUMNS="80").stdout.splitlines()]
+    listed = [[name, line] for name, (_, line) in commands.COMMANDS.items()]
+    assert shown[-len(listed) :] == listed
+
+
+def test_a_command_that_does_not_exist_is_met_with_one_that_does():
+    assert "Did you mean 'overview'?" in invoke("overvew").stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("thewall ov", ["overview"]),
+        ("thewall overview --da", ["--day", "--daily"]),
+        ("thewall simulate st", ["start", "stop", "status"]),
+        ("thewall deadletters resubmit --a", ["--again"]),
+    ],
+)
+def test_a_shell_completes_commands_groups_and_options(typed, offered):
+    place = str(len(typed.split()) - 1)
+    asked = {"_THEWALL_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": place}
+    done = CliRunner().invoke(app, env=asked, prog_name="thewall")
+    assert done.output.split() == offered
 
 
 def test_help_lists_every_material_and_mode():

@@ -6,9 +6,8 @@ import json
 import shlex
 
 import pytest
-import typer
 
-from streams.cli import app
+from streams.cli import commands
 from streams.cli.display import evenly
 from streams.cli.examples import EXAMPLES
 from streams.cli.init import INTERNAL, settings_file
@@ -97,15 +96,15 @@ def test_the_settings_file_has_every_setting_and_sets_none(monkeypatch):
     assert Settings() == before
 
 
-def commands(group, before=""):
-    for name, command in group.commands.items():
+def whole_names(those, before=""):
+    for name, command in those.items():
         if hasattr(command, "commands"):
-            yield from commands(command, f"{before}{name} ")
+            yield from whole_names(command.commands, f"{before}{name} ")
         else:
             yield f"{before}{name}", command
 
 
-COMMANDS = dict(commands(typer.main.get_command(app)))
+COMMANDS = dict(whole_names({name: commands.command(name) for name in commands.COMMANDS}))
 
 
 def test_every_command_has_examples():

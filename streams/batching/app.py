@@ -117,7 +117,8 @@ class BatchApp(faust.App):
         self._watchdog = Watchdog(
             bootstrap_servers,
             self.conf.id,
-            self._assigned,
+            self.assigned_sources,
+            self._all_sources,
             self._recovered,
             timeout_s,
             progress=self._progress,
@@ -170,11 +171,8 @@ class BatchApp(faust.App):
         """How many rows each table has here, by its name; on disk, about how many."""
         return {name: cast("BatchTable", table).row_count() for name, table in self.tables.items()}
 
-    def _assigned(self) -> list[tuple[str, int]]:
-        assigned = self.assigned_sources()
-        # After an outage, a group may have formed before the broker knew its topics, with nothing
-        # assigned to any member. So a worker without partitions watches all of them.
-        return assigned or [
+    def _all_sources(self) -> list[tuple[str, int]]:
+        return [
             (topic, partition)
             for topic, partitions in self._sources.items()
             for partition in range(partitions or self.conf.topic_partitions)

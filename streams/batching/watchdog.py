@@ -40,6 +40,7 @@ class Watchdog:
         bootstrap_servers: str,
         group: str,
         assigned: Callable[[], Iterable[Partition]],
+        sources: Callable[[], Iterable[Partition]],
         recovered: Callable[[], Any],
         timeout_s: float,
         progress: Mapping[Partition, int] | None = None,
@@ -53,6 +54,7 @@ class Watchdog:
             bootstrap_servers: Kafka brokers as host:port,…
             group: The consumer group.
             assigned: Returns the worker's partitions of source topics.
+            sources: Returns all partitions of source topics: those of the group.
             recovered: Returns anything that changes while tables are being recovered.
             timeout_s: How long lag without progress is tolerated, in seconds.
             progress: Per partition, a number that grows whenever messages derived from it are
@@ -68,6 +70,7 @@ class Watchdog:
         }
         self._group = group
         self._assigned = assigned
+        self._sources = sources
         self._recovered = recovered
         self._timeout_s = timeout_s
         self._progress = progress if progress is not None else {}
@@ -123,11 +126,29 @@ class Watchdog:
             }
         return [p for p, (_, since) in self._since.items() if now - since > self._timeout_s]
 
+    def watched(self, admin: AdminClient) -> list[Partition]:
+        """The worker's partitions; all of the group's if neither it nor another member has any.
+
+        After an outage, a group may have formed before the broker knew its topics, with nothing
+        assigned to anybody. A worker too many is idle, and not stuck where others are slow.
+
+        Raises:
+            KafkaException: The broker does not answer.
+        """
+        assigned = list(self._assigned())
+        if assigned:
+            return assigned
+        found = admin.describe_consumer_groups([self._group], request_timeout=REQUEST_TIMEOUT_S)
+        members = found[self._group].result().members or ()
+        if any(member.assignment and member.assignment.topic_partitions for member in members):
+            return []
+        return list(self._sources())
+
     def _reached(self, consumer: Consumer, admin: AdminClient) -> dict[Partition, Reached] | None:
-        wanted = [TopicPartition(topic, partition) for topic, partition in self._assigned()]
-        if not wanted:
-            return {}
         try:
+            wanted = [TopicPartition(*partition) for partition in self.watched(admin)]
+            if not wanted:
+                return {}
             committed = consumer.committed(wanted, timeout=REQUEST_TIMEOUT_S)
             first, end = (_offsets(admin, wanted, spec) for spec in (EARLIEST, LATEST))
         except KafkaException:

@@ -21,7 +21,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def stuck(clock):
-    dog = Watchdog("none", "group", list, dict, timeout_s=10)
+    dog = Watchdog("none", "group", list, list, dict, timeout_s=10)
 
     def after(seconds, lagging, recovered=None):
         clock[0] += seconds
@@ -49,7 +49,7 @@ def test_a_broker_that_does_not_answer_is_no_progress(stuck):
 
 def test_acknowledged_messages_are_progress_of_the_partition_that_they_came_of(clock):
     progress = {ONE: 1, OTHER: 1}
-    dog = Watchdog("none", "group", list, dict, timeout_s=10, progress=progress)
+    dog = Watchdog("none", "group", list, list, dict, timeout_s=10, progress=progress)
     assert dog.stuck({ONE: 5, OTHER: 5}, None) == []
     clock[0] += 6
     progress[ONE] += 1  # of a batch that makes very many messages
@@ -62,6 +62,22 @@ def test_recovery_is_progress(stuck):
     assert stuck(0, {ONE: 5}, recovered={"changelog": 1}) == []
     assert stuck(11, {ONE: 5}, recovered={"changelog": 2}) == []
     assert stuck(11, {ONE: 5}, recovered={"changelog": 2}) == [ONE]
+
+
+@pytest.mark.parametrize(
+    ("of_others", "watched"), [([], [ONE, OTHER]), ([ONE], [])], ids=["nobody", "another worker"]
+)
+def test_a_worker_without_partitions_watches_all_of_them_as_long_as_nobody_has_any(
+    of_others, watched
+):
+    dog = Watchdog("none", "group", list, lambda: [ONE, OTHER], dict, timeout_s=10)
+    members = [
+        SimpleNamespace(assignment=None),
+        SimpleNamespace(assignment=SimpleNamespace(topic_partitions=of_others)),
+    ]
+    group = SimpleNamespace(result=lambda: SimpleNamespace(members=members))
+    admin = SimpleNamespace(describe_consumer_groups=lambda *_, **__: {"group": group})
+    assert dog.watched(admin) == watched
 
 
 class TestLag:

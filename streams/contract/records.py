@@ -483,12 +483,10 @@ class UnderWay:
             sections = list(new)
             first_days = [first_days[at] for at in new.values()]
             days = [days[at] for at in new.values()]
-        return replace(
-            self,
-            built_sections=self.built_sections + sections,
-            built_first_days=self.built_first_days + first_days,
-            built_days=self.built_days + days,
-        )
+        return UnderWay(
+            self.version, self.planned, self.built_sections + sections,
+            self.built_first_days + first_days, self.built_days + days, self.submitted_ms,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -555,10 +553,8 @@ class LedgerRow:
 
     def completed(self, version: int) -> UnderWay | None:
         """The plan of a version, if it is being built and all of its sections are; None if not."""
-        for of in (self.latest, self.earlier):
-            if of is not None and of.version == version and of.is_complete:
-                return of
-        return None
+        of = self.latest if version == self.building else self.earlier
+        return of if of is not None and of.version == version and of.is_complete else None
 
     def publish(self, completed: UnderWay, plan: Plan) -> LedgerRow:
         """The row once a completed plan is the published one."""
@@ -574,13 +570,8 @@ class LedgerRow:
         return row._with(UnderWay(self.building) if is_latest else self.latest, None)
 
     def _with(self, latest: UnderWay, earlier: UnderWay | None) -> LedgerRow:
-        return replace(
-            self,
-            building=latest.version,
-            planned=latest.planned,
-            built_sections=latest.built_sections,
-            built_first_days=latest.built_first_days,
-            built_days=latest.built_days,
-            submitted_ms=latest.submitted_ms,
-            earlier=earlier,
-        )
+        return LedgerRow(
+            self.published, self.material, self.sections, self.step_days, self.steps,
+            latest.version, latest.planned, latest.built_sections, latest.built_first_days,
+            latest.built_days, latest.submitted_ms, earlier,
+        )  # fmt: skip

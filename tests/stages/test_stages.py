@@ -285,7 +285,7 @@ class TestLedger:
     def planned(self, context, version, unfinished, *, withdrawn=False, material="ice"):
         event = ProfilePlanned(
             "w", 1, version, mode="crew-per-section", crews=None, material=material,
-            sections=unfinished, unfinished=unfinished, withdrawn=withdrawn,
+            sections=unfinished, unfinished=unfinished, withdrawn=withdrawn, batch_version=version,
         )  # fmt: skip
         return b"w/1", context.codecs.encode(event)
 
@@ -311,6 +311,19 @@ class TestLedger:
         rows = [(m.key, m.value is None) for m in outcome.messages
                 if m.topic == context.topics.daily.name]  # fmt: skip
         assert rows == [(b"w/1/1", False), (b"w/1/2", True), (b"w/1/3", True)]
+
+    def test_a_plan_of_an_unknown_material_does_not_keep_later_ones_waiting(self, ledger, context):
+        outcome = ledger(
+            self.planned(context, 1, 1, material="stone"), self.built(context, 1, [1], [3])
+        )
+        (letter,) = ledger.sent(outcome, context.topics.dead_letters)
+        assert "w/1 keeps its rows until workers know it" in letter.reason
+        outcome = ledger(
+            self.planned(context, 2, 1), self.planned(context, 3, 1), self.planned(context, 4, 1),
+            self.built(context, 2, [1], [2]), self.built(context, 3, [1], [1]),
+        )  # fmt: skip
+        assert [row.version for row in ledger.sent(outcome, context.topics.daily)] == [2, 2]
+        assert ledger.sent(outcome, context.topics.dead_letters) == []
 
     def test_late_records_do_not_bring_a_withdrawn_profile_back(self, ledger, context):
         ledger(self.planned(context, 1, 1), self.built(context, 1, [1], [3]))

@@ -229,7 +229,7 @@ class Codecs:
         await self._writers.fetch(values)
 
     def outage(self) -> str:
-        """Why `fetch_schemas` waits for the registry at the moment; empty if it does not."""
+        """Why the registry did not answer when it was asked last; empty if it did."""
         return self._writers.outage
 
     def fetch_schemas_blocking(self, values: Iterable[bytes | None]) -> None:

@@ -119,7 +119,7 @@ class WriterSchemas:
         # Of others, in the order in which they were last named.
         self._fetched: dict[int, _Fetched] = {}
         self.outage = ""
-        """Why a look-up that somebody waits for has to be made again; empty if there is none."""
+        """Why the registry did not answer when it was asked last; empty if it did."""
         # Apart from the event loop's: a registry that hangs must not hold up what else needs it.
         self._threads = ThreadPoolExecutor(LOOK_UPS_AT_ONCE, thread_name_prefix="registry")
 
@@ -139,16 +139,9 @@ class WriterSchemas:
     async def _look_up_while_free(self, schema_id: int) -> WriterSchema:
         async def look_up() -> WriterSchema:
             loop = asyncio.get_running_loop()
-            try:
-                return await loop.run_in_executor(self._threads, self._look_up, schema_id)
-            except Exception as error:
-                self.outage = f"{error or type(error).__name__}"[:200]
-                raise
+            return await loop.run_in_executor(self._threads, self._look_up, schema_id)
 
-        try:
-            return await wait_while_down(look_up)
-        finally:
-            self.outage = ""
+        return await wait_while_down(look_up)
 
     def fetch_blocking(self, values: Iterable[bytes | None]) -> None:
         """As `fetch`, for callers without an event loop.
@@ -215,6 +208,15 @@ class WriterSchemas:
 
     def _look_up(self, schema_id: int) -> WriterSchema:
         """Ask the registry for a schema, once."""
+        try:
+            found = self._ask(schema_id)
+        except Exception as error:
+            self.outage = f"{error or type(error).__name__}"[:200]
+            raise
+        self.outage = ""
+        return found
+
+    def _ask(self, schema_id: int) -> WriterSchema:
         absent = WriterSchema(f"schema id {schema_id} is not in the registry", is_final=False)
         if self._client is None:
             return absent

@@ -75,28 +75,49 @@ class Load(threading.Thread):
 
     def _transact(self) -> None:
         """Transactions of a few profiles of walls of their own; a half of them is aborted."""
-        random, client = Random(self.random.random()), self.client
+        random, codecs = Random(self.random.random()), self.client.codecs
+        producer = self._transactional()
+        while not self.stopped.is_set():
+            sent: dict[str, bytes] = {}
+            values: dict[str, bytes] = {}
+            for _ in range(random.randrange(1, 4)):
+                wall, number = f"t{random.randrange(2)}", random.randrange(1, 12)
+                heights = bytes(random.randrange(31) for _ in range(random.randrange(1, 60)))
+                key = f"{wall}/{number}"
+                sent[key] = heights
+                values[key] = codecs.encode(ProfileSubmitted(wall, number, list(heights)))
+            is_aborted = random.random() < 0.5
+            while not self._transaction(producer, values, random.uniform(0, 0.3), is_aborted):
+                # Whether it is committed, nobody knows: the next one says the same again.
+                producer = self._transactional()
+            if not is_aborted:
+                self.committed |= sent
+            self.transactions += 1
+            self.stopped.wait(random.uniform(0, 0.7))
+
+    def _transactional(self) -> Producer:
         producer = Producer(
             self.config | {"transactional.id": "chaos", "message.timeout.ms": 60_000}
         )
         _persist(lambda: producer.init_transactions(60))
-        while not self.stopped.is_set():
+        return producer
+
+    def _transaction(
+        self, producer: Producer, values: dict[str, bytes], open_s: float, is_aborted: bool
+    ) -> bool:
+        """Send a transaction; False if its producer can't go on, after an outage of the broker."""
+        end = producer.abort_transaction if is_aborted else producer.commit_transaction
+        try:
             producer.begin_transaction()
-            sent: dict[str, bytes] = {}
-            for _ in range(random.randrange(1, 4)):
-                wall, number = f"t{random.randrange(2)}", random.randrange(1, 12)
-                heights = bytes(random.randrange(31) for _ in range(random.randrange(1, 60)))
-                value = client.codecs.encode(ProfileSubmitted(wall, number, list(heights)))
-                sent[f"{wall}/{number}"] = heights
-                producer.produce(client.topics.profiles.name, value, f"{wall}/{number}")
-            self.stopped.wait(random.uniform(0, 0.3))
-            if random.random() < 0.5:
-                _persist(lambda: producer.abort_transaction(60))
-            else:
-                _persist(lambda: producer.commit_transaction(60))
-                self.committed |= sent
-            self.transactions += 1
-            self.stopped.wait(random.uniform(0, 0.7))
+            for key, value in values.items():
+                producer.produce(self.client.topics.profiles.name, value, key)
+            self.stopped.wait(open_s)
+            _persist(lambda: end(60))
+        except KafkaException as error:
+            if not (error.args[0].fatal() or error.args[0].txn_requires_abort()):
+                raise
+            return False
+        return True
 
     def send_one(self) -> None:
         if self.random.random() < 0.2:

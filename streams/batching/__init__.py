@@ -1,4 +1,4 @@
-"""Record-batch delivery for Faust: the records of one fetch and partition as one event.
+"""Record-batch delivery for Faust: the records of one fetch and partition at once.
 
 Faust hands an agent one record at a time, and its event loop then costs more than Kafka, Avro
 and the agent together. This library knows Faust and Kafka, but nothing of walls. It hands over

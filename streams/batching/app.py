@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from faust.types import TP, ServiceT, StreamT
 
     from streams.batching.crash_journal import CrashJournal
+    from streams.batching.host import Buffer
     from streams.batching.producer import BatchProducer
     from streams.batching.records import DeadLetter, Record
     from streams.batching.rocks import RocksDirectory
@@ -104,6 +105,7 @@ class BatchApp(faust.App):
         self._watchdog: Watchdog | None = None
         # Topics that agents read, and how many partitions each has; None: as the app's have.
         self._sources: dict[str, int | None] = {}
+        self.buffers: Mapping[str, Buffer] = {}
         # Per partition, how often messages derived from it were acknowledged.
         self._progress: Counter[tuple[str, int]] = Counter()
 
@@ -276,11 +278,13 @@ class BatchApp(faust.App):
         channel = self.topic(*topics, key_serializer="raw", value_serializer="raw", acks=True)
 
         def decorate(work: Callable[[BatchStream], Awaitable[None]]) -> Any:
-            async def agent(stream: StreamT[Any]) -> None:
+            batches = BatchStream(self, work.__name__, weight, limit, limit_of_key)
+            self.buffers = {**self.buffers, **dict.fromkeys(topics, batches)}
+
+            async def agent(_stream: StreamT[Any]) -> None:
+                # It is there to subscribe to the topics: it would hand over an event at a time.
                 try:
-                    await work(
-                        BatchStream(self, work.__name__, stream, weight, limit, limit_of_key)
-                    )
+                    await work(batches)
                 except Exception as error:  # noqa: BLE001 - ends the worker
                     crash(f"agent {work.__name__} failed", error)
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
     from faust.types import Message as Event
-    from faust.types import StreamT
 
     from streams.batching.host import Host
     from streams.batching.records import Record
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 # Backpressure: messages of one agent that may be in flight while it computes the next batch. Not
 # counted in batches: under light load, a limit of a few batches would be most of the latency.
 MAX_IN_FLIGHT_MESSAGES = 50_000
+# Backpressure: of so many messages that an agent has not begun, no more are fetched for it.
+MAX_BUFFERED_MESSAGES = 12
 
 
 class Batch(RecordBatch):
@@ -90,26 +91,52 @@ class BatchStream:
         self,
         app: Host,
         name: str,
-        stream: StreamT[Any],
         weight: Callable[[Record], int] | None = None,
         limit: int = 0,
         limit_of_key: int = 0,
     ) -> None:
-        """Read an agent's stream of record batches, cut as `BatchApp.batch_agent` says."""
+        """Begin without messages; batches are cut as `BatchApp.batch_agent` says."""
         self.app = app
         self.name = name
-        self._stream = stream
+        self._buffer: deque[Event] = deque()
+        self._arrived = asyncio.Event()
         self._weight = weight
         self._limit = limit
         self._limit_of_key = limit_of_key
         self._in_flight: deque[tuple[asyncio.Task[None], int]] = deque()
         self._in_flight_messages = 0
 
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be fetched for the agent."""
+        return len(self._buffer) < MAX_BUFFERED_MESSAGES
+
+    def put(self, message: Event) -> None:
+        """Buffer a message, whose value is a record batch."""
+        self._buffer.append(message)
+        self._arrived.set()
+
+    def clear(self) -> None:
+        """Drop what is buffered."""
+        self._buffer.clear()
+
+    async def _messages(self) -> AsyncIterator[Event]:
+        """The buffered messages, but for those of a generation that is over."""
+        while True:
+            while self._buffer:
+                had_room, message = self.has_room, self._buffer.popleft()
+                if not had_room:
+                    self.app.consumer.note_room()
+                if message.generation_id == self.app.consumer_generation_id:
+                    self.app.consumer.track_message(message)
+                    yield message
+            self._arrived.clear()
+            await self._arrived.wait()
+
     async def __aiter__(self) -> AsyncIterator[Batch]:
         """Yield batches; each has to be delivered before the next is asked for."""
-        async for event in cast("Any", self._stream).noack().events():
-            message: Event = event.message
-            records = await self._readable(message, event.value)
+        async for message in self._messages():
+            records = await self._readable(message, cast("RecordBatch", message.value))
             if not records:  # the position has moved past records that are not for us
                 await Batch(self, message, records, last=True).deliver(Outcome())
                 continue

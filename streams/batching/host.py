@@ -7,12 +7,26 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from faust.types import TP
+    from faust.types import TP, Message
 
     from streams.batching.lease import Lease
     from streams.batching.observer import Observer
     from streams.batching.producer import BatchProducer
     from streams.batching.records import DeadLetter, Outcome, Record
+
+
+class Buffer(Protocol):
+    """Messages that were fetched for an agent, and that it has not begun."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be fetched for the agent."""
+
+    def put(self, message: Message) -> None:
+        """Buffer a message, whose value is a record batch."""
+
+    def clear(self) -> None:
+        """Drop what is buffered."""
 
 
 class Host(Protocol):
@@ -27,6 +41,7 @@ class Host(Protocol):
         fault: Why nothing may be fetched at the moment, as a sentence; None if it may.
         in_recovery: Whether tables are being recovered.
         observer: Is told what is done.
+        buffers: By topic, what is fetched for the agent that reads it.
         read_until: For a partition, the offset at which reading ends.
         consumer: Faust's consumer.
         consumer_generation_id: The generation of the consumer group.
@@ -40,6 +55,7 @@ class Host(Protocol):
     fault: str | None
     in_recovery: bool
     observer: Observer
+    buffers: Mapping[str, Buffer]
     read_until: Mapping[tuple[str, int], int]
     consumer: Any
     consumer_generation_id: int

@@ -1,8 +1,8 @@
 """Faust's aiokafka transport, with one message for all records that a fetch returns per partition.
 
-Everything between the fetch and the agent is Faust's own: queues, flow control, rebalancing,
-recovery. Two things differ: `getmany` makes one message of a partition's records, and acknowledged
-offsets are one number per partition instead of a list.
+Membership, flow control, rebalancing and recovery are Faust's own. Three things differ: records are
+fetched on the event loop of the agents, what a fetch returns goes straight to the buffers of their
+agents, and acknowledged offsets are one number per partition instead of a list.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from aiokafka.consumer import fetcher
 from aiokafka.errors import (
     IllegalGenerationError,
     NoError,
@@ -25,28 +24,30 @@ from faust.types.tuples import ConsumerMessage
 from mode.utils.futures import notify
 
 from streams.batching.crash import crash
-from streams.batching.fetched import FetchedRecords, RecordBatches, UnreadableRecord
+from streams.batching.fetched import UnreadableRecord
+from streams.batching.fetching import Fetching
 from streams.batching.records import RecordBatch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     import aiokafka
-    from faust.types import TP, Message
+    from faust.types import TP, Message, ServiceT
     from faust.types.transports import TPorTopicSet
+    from mode import Service
 
+    from streams.batching.fetching import Fetched
     from streams.batching.host import Host
     from streams.batching.lease import Lease
 
-# A partition whose records are still being handed over is left out of the fetch in flight, and
-# waits until that returns: Faust's 1.5 s would be the latency of a stage under light load.
-FETCH_MAX_WAIT_MS = 20
 # How often a consumer that must not fetch looks whether it may.
 HALTED_S = 0.2
+# How often one looks whether it is to stop, if nothing is fetched.
+POLL_S = 1.0
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread that fetches, with a timeout that suits a pipeline of several stages.
+    """The thread of the worker's membership in the group; it fetches nothing.
 
     Attributes:
         member_in: Generation in which the last commit has confirmed this worker as a member of
@@ -55,38 +56,16 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     member_in: int | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # By partition: the position after the last fetch, and the position before it. Not the
-        # offsets of the records: compaction leaves gaps between them.
-        self.ends: dict[TP, int] = {}
-        self.starts: dict[TP, int | None] = {}
-        super().__init__(*args, **kwargs)
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Note an assignment; its records are fetched elsewhere."""
+        consumer = self._ensure_consumer()
+        consumer.pause(*consumer.assignment())
+        await super().on_partitions_assigned(assigned, generation_id)
 
-    async def _fetch_records(
-        self,
-        consumer: aiokafka.AIOKafkaConsumer,
-        active_partitions: set[TP],
-        timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
-        max_records: int | None = None,
-    ) -> Any:
-        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
-        assignment = consumer._subscription.subscription.assignment  # noqa: SLF001
-        if assignment is None:
-            return records
-        positions = {}
-        for tp in tuple(active_partitions or records):
-            state = assignment.state_value(tp)
-            # Not only where there are records: the position also moves past offsets that are not
-            # for us, such as transaction markers and aborted records.
-            if state is not None and (tp in records or self._has_moved(tp, state._position)):  # noqa: SLF001
-                positions[tp] = state._position  # noqa: SLF001
-        self.starts = {tp: self.ends.get(tp) for tp in positions}
-        self.ends.update(positions)
-        return {tp: records.get(tp, []) for tp in positions}
-
-    def _has_moved(self, tp: TP, position: int | None) -> bool:
-        before = self.ends.get(tp)
-        return position is not None and before is not None and position > before
+    def note_poll(self) -> None:
+        """Tell the group's consumer that records are asked for: without, it would leave."""
+        with self._ensure_consumer()._subscription.fetch_context():  # noqa: SLF001 - no public way
+            pass
 
     async def on_start(self) -> None:
         """Connect, and note each answer of the group coordinator in the lease."""
@@ -110,11 +89,8 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         return committed
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
-        # aiokafka has no setting for either.
-        fetcher.MemoryRecords, fetcher.PartitionRecords = RecordBatches, FetchedRecords
         consumer = super()._create_worker_consumer(transport)
-        # Faust has no settings for these. Records of uncommitted transactions are not read.
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS  # noqa: SLF001
+        # For the end offsets of changelogs; Faust has no setting for it.
         consumer._isolation_level = "read_committed"  # noqa: SLF001
         return consumer
 
@@ -148,100 +124,113 @@ class BatchConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._done: dict[TP, int] = {}
-        self._seeks = 0
-        self._seeking = 0
-        self._fetched_across_seek = False
-        # By partition, where the next batch has to begin: where the last one ended, or where the
-        # consumer has sought to.
-        self._next: dict[TP, int] = {}
         super().__init__(*args, **kwargs)
+        self._fetching = self._new_fetching()
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    def _new_fetching(self) -> Fetching:
+        conf, transport = self.app.conf, cast("driver.Transport", self.transport)
+        return Fetching(
+            bootstrap_servers=driver.server_list(transport.url, transport.default_port),
+            client_id=conf.broker_client_id,
+            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
+            check_crcs=conf.broker_check_crcs,
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            metadata_max_age_ms=conf.consumer_metadata_max_age_ms,
+            connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
+            **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
+        )
+
+    async def on_start(self) -> None:
+        """Connect."""
+        await super().on_start()
+        await self._fetching.start()
+
+    async def on_stop(self) -> None:
+        """Commit what is done, and disconnect."""
+        await super().on_stop()
+        await self._fetching.stop()
+
     async def perform_seek(self) -> None:
-        """Seek to the committed offsets; a fetch in flight is from before the seek.
-
-        Faust does not move a partition without a committed offset: records that were fetched and
-        dropped would never be read again. So seek those to their beginning.
-        """
-        self._seeks += 1
-        self._seeking += 1
-        try:
-            await super().perform_seek()
-            await self._seek_uncommitted()
-            self._sought({tp: offset for tp, offset in self._committed_offset.items() if offset})
-        finally:
-            self._seeking -= 1
-            self._seeks += 1
-
-    async def _seek_uncommitted(self) -> None:
-        uncommitted = [
-            tp
-            for tp in self.assignment()
-            if not self._is_changelog_tp(tp) and not self._committed_offset[tp]
-        ]
-        if uncommitted:
-            earliest = await self.earliest_offsets(*uncommitted)
-            await self.seek_wait({tp: offset or 0 for tp, offset in earliest.items()})
+        """Begin at the committed offsets; at the earliest where there is none."""
+        generation = self.app.consumer_generation_id
+        await super().perform_seek()
+        sources = {tp for tp in self.assignment() if not self._is_changelog_tp(tp)}
+        offsets = {tp: self._committed_offset[tp] for tp in sources}
+        uncommitted = [tp for tp, offset in offsets.items() if not offset]
+        earliest = await self.earliest_offsets(*uncommitted) if uncommitted else {}
+        if generation == self.app.consumer_generation_id:  # else it was in vain
+            self._fetching.begin({tp: offsets[tp] or earliest[tp] or 0 for tp in sources})
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """Seek to offsets, and wait until that is done."""
-        await super().seek_wait(partitions)
-        self._sought(partitions)
+        """Begin at these offsets, in these partitions and no others."""
+        self._fetching.begin(partitions)
 
-    def _sought(self, offsets: Mapping[TP, int]) -> None:
-        """Begin at these offsets; a fetch that was in flight during the seek is dropped."""
-        self._next.update(offsets)
-        cast("BatchConsumerThread", self._thread).ends.update(offsets)
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
+        """Hand over what is fetched, until the fetcher is stopped."""
+        try:
+            await self._hand_over_until_stopped(cast("Service", fetcher))
+        except asyncio.CancelledError:
+            # Faust takes this for a rebalance if one is under way.
+            if not self.app.should_stop:
+                raise
 
-    async def _getmany(
-        self,
-        active_partitions: set[TP] | None,
-        timeout: float,  # noqa: ASYNC109 - Faust's signature
-    ) -> Any:
-        seeks = self._seeks
-        records = await super()._getmany(active_partitions, timeout)
-        self._fetched_across_seek = seeks != self._seeks or self._seeking > 0
-        return records
-
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
-        """Fetch records; yield one message per partition."""
+    async def _hand_over_until_stopped(self, fetcher: Service) -> None:
         app = cast("Host", self.app)
-        if app.fault is not None and not app.in_recovery:
-            await self.sleep(HALTED_S)
-            return
-        records, active = await self._wait_next_records(timeout)
-        # Only now: the wait may span a rebalance, and the records are then of the new generation.
-        generation = self.app.consumer_generation_id
-        if records is None or self.should_stop:
-            return
-        if not self.flow_active:
-            # Stopped during the fetch: its records are dropped, so seek back.
-            await self.perform_seek()
-            return
-        if self._fetched_across_seek and not all(map(self._is_changelog_tp, records)):
-            # It is unknown whether these are from before or after the seek. If they were
-            # acknowledged, records between the committed offset and them could be skipped. Seek
-            # again.
-            await self.perform_seek()
-            return
-        thread = cast("BatchConsumerThread", self._thread)
-        ends = dict(thread.ends)
-        if not all(
-            self._is_changelog_tp(tp) or self._next.get(tp) == thread.starts.get(tp)
-            for tp in records
-        ):
-            # Records were fetched, which moved the position, and then dropped: read them again.
-            await self.perform_seek()
-            return
-        for tp, fetched in records.items():
-            if not self.flow_active or self.app.consumer_generation_id != generation:
+        while not (self.should_stop or fetcher.should_stop):
+            if not self.flow_active:
+                await self.wait(self.can_resume_flow.wait())
+            elif app.fault is not None and not app.in_recovery:
+                await self.sleep(HALTED_S)
+            else:
+                cast("BatchConsumerThread", self._thread).note_poll()
+                await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        """Take what was fetched and hand it over, a message a partition; wait if there is none."""
+        buffers, generation = cast("Host", self.app).buffers, self.app.consumer_generation_id
+        taken = await self._fetching.take(
+            [
+                tp
+                for tp in self._active_partitions
+                if tp.topic not in buffers or buffers[tp.topic].has_room
+            ],
+            self.app.conf.broker_max_poll_records,
+        )
+        for fetched in taken:
+            buffer = buffers.get(fetched.tp.topic)
+            message = self._to_message(fetched.tp, fetched)
+            if buffer is not None:
+                buffer.put(message)
+                continue
+            # A changelog, in recovery: it is Faust that applies it.
+            _check_readable(fetched)
+            await self.wait_first(self.callback(message), self.suspend_flow.wait())
+            if not self.flow_active or generation != self.app.consumer_generation_id:
                 return
-            if active is None or tp in active or tp in self._buffered_partitions:
-                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                yield tp, self._to_batch(tp, fetched, ends[tp])
-                self._next[tp] = ends[tp]
+        if taken:
+            await asyncio.sleep(0)
+        else:
+            await self._fetching.wait(POLL_S)
+
+    def stop_flow(self) -> None:
+        """Hand over no more, and drop what no agent has begun: it will be fetched again."""
+        super().stop_flow()
+        for buffer in cast("Host", self.app).buffers.values():
+            buffer.clear()
+
+    def note_room(self) -> None:
+        """Note that an agent takes records again."""
+        self._fetching.wake()
+
+    def track_message(self, message: Message) -> None:
+        """Note that an agent has begun a message: it is to be acknowledged before a rebalance."""
+        self._unacked_messages.add(message)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Nothing to do: the watchdog sees whether there is progress."""
 
     def _before_end(self, tp: TP, fetched: list[Any], end: int) -> tuple[list[Any], int]:
         """The records before the offset at which the app stops reading, and the end offset."""
@@ -251,10 +240,8 @@ class BatchConsumer(driver.Consumer):
         # Even without records: compaction may have removed the last ones before the end.
         return [record for record in fetched if record.offset < until], until
 
-    def _to_batch(self, tp: TP, fetched: list[Any], end: int) -> ConsumerMessage:
-        if self._is_changelog_tp(tp):
-            _check_readable(tp, fetched)
-        records, end = self._before_end(tp, fetched, end)
+    def _to_message(self, tp: TP, record: Fetched) -> ConsumerMessage:
+        records, end = self._before_end(tp, record.records, record.end)
         return ConsumerMessage(
             tp.topic,
             tp.partition,
@@ -313,6 +300,7 @@ class BatchConsumer(driver.Consumer):
         (in the consumer's thread, just before this is called).
         """
         self._done.clear()
+        self._fetching.begin({})  # nothing, until it is sought to where this worker goes on
         try:
             await asyncio.to_thread(cast("Host", self.app).check_assignment)
         except Exception as error:  # noqa: BLE001 - ends the worker
@@ -333,11 +321,11 @@ class BatchConsumer(driver.Consumer):
         return committed is None or offset > committed
 
 
-def _check_readable(changelog: TP, fetched: list[Any]) -> None:
+def _check_readable(changelog: Fetched) -> None:
     """End the worker at an unreadable row: without it, an older one would be taken for current."""
-    for record in fetched:
+    for record in changelog.records:
         if isinstance(record, UnreadableRecord):
-            crash(f"changelog {changelog.topic} is damaged", ValueError(record.reason))
+            crash(f"changelog {changelog.tp.topic} is damaged", ValueError(record.reason))
 
 
 class BatchTransport(driver.Transport):

@@ -20,6 +20,7 @@ async def test_an_agent_with_a_bug_ends_the_worker(monkeypatch):
     agents: list[Any] = []
     app = SimpleNamespace(
         _sources={},
+        buffers={},
         topic=lambda *_, **__: None,
         agent=lambda *_, **__: lambda agent: agents.append(agent) or agent,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import Event
 from types import SimpleNamespace
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
@@ -47,7 +47,7 @@ async def deliver(store, answer, monkeypatch, happened):
             consumer=SimpleNamespace(ack=lambda _: happened.append("acknowledged")),
         )
         partition = store.partition(0)
-        batches = BatchStream(app, "ledger", None)
+        batches = BatchStream(app, "ledger")
         rows = Rows(store, 0, "changelog")
         rows.put(b"w/1", b"row")
         rows.apply()
@@ -85,7 +85,7 @@ async def test_rows_of_two_tables_reach_one_changelog_after_the_other(monkeypatc
             observer=Observer(),
             consumer=SimpleNamespace(ack=lambda _: None),
         )
-        batches = BatchStream(app, "planner", None)
+        batches = BatchStream(app, "planner")
         clocks, plans = Rows(RowStore(), 0, "clocks"), Rows(RowStore(), 0, "plans")
         plans.put(b"w/1", b"row")
         clocks.put(b"w", b"row")
@@ -113,7 +113,7 @@ async def test_batches_are_acknowledged_in_order(monkeypatch):
     sent = {"first": Event(), "second": Event()}
     acknowledged: list[str] = []
     output = SimpleNamespace(send=lambda name, **_: sent[name].wait())
-    batches = BatchStream(SimpleNamespace(output=output), "ledger", None)
+    batches = BatchStream(SimpleNamespace(output=output), "ledger")
     for name in sent:
         await batches.enqueue([name], lambda name=name: acknowledged.append(name), MESSAGE)
     sent["second"].set()
@@ -131,7 +131,7 @@ async def test_backpressure_an_agent_waits_while_too_many_messages_are_in_flight
     async def send(*_phases, **_):
         await broker.wait()
 
-    batches = BatchStream(SimpleNamespace(output=SimpleNamespace(send=send)), "ledger", None)
+    batches = BatchStream(SimpleNamespace(output=SimpleNamespace(send=send)), "ledger")
     for _ in range(5):
         await batches.enqueue(["m"], lambda: None, MESSAGE)
     waiting = asyncio.create_task(batches.enqueue(["m"], lambda: None, MESSAGE))
@@ -153,8 +153,16 @@ async def test_backpressure_an_agent_waits_while_too_many_messages_are_in_flight
 )
 def test_batches_are_cut_between_keys_first_and_within_a_key_later(keys, sizes):
     records = [SimpleNamespace(key=key, value=b"x") for key in keys]
-    batches = BatchStream(None, "planner", None, lambda record: len(record.value), 2, 4)
+    batches = BatchStream(None, "planner", lambda record: len(record.value), 2, 4)
     assert [len(cut) for cut in batches._cut(records)] == sizes
+
+
+def fetched(*values, generation=1):
+    records = [SimpleNamespace(key=value, value=value) for value in values]
+    return SimpleNamespace(
+        topic="in", partition=0, generation_id=generation, tp=("in", 0),
+        value=SimpleNamespace(records=records),
+    )  # fmt: skip
 
 
 async def test_each_batch_is_prepared_before_its_agent_gets_it():
@@ -163,19 +171,41 @@ async def test_each_batch_is_prepared_before_its_agent_gets_it():
     async def prepare(records):
         prepared.append(list(records))
 
-    class Stream:
-        def noack(self):
-            return self
-
-        async def events(self):
-            records = [SimpleNamespace(key=b"a", value=b"1"), SimpleNamespace(key=b"b", value=b"2")]
-            message = MESSAGE
-            yield SimpleNamespace(message=message, value=SimpleNamespace(records=records))
-
-    app = SimpleNamespace(prepare=prepare)
-    batches = BatchStream(app, "planner", Stream(), lambda record: len(record.value), 1, 1)
+    consumer = SimpleNamespace(track_message=lambda _: None, note_room=lambda: None)
+    app = SimpleNamespace(prepare=prepare, consumer=consumer, consumer_generation_id=1)
+    batches = BatchStream(app, "planner", lambda record: len(record.value), 1, 1)
+    batches.put(fetched(b"1", b"2"))
     given = []
     async for batch in batches:
         given.append(batch.records)
         assert prepared == given
-    assert len(given) == 2
+        if len(given) == 2:
+            break
+
+
+async def test_what_was_fetched_in_an_earlier_generation_is_never_begun():
+    begun, rooms = [], []
+    consumer = SimpleNamespace(track_message=begun.append, note_room=lambda: rooms.append(1))
+    app = SimpleNamespace(prepare=AsyncMock(), consumer=consumer, consumer_generation_id=2)
+    batches = BatchStream(app, "planner")
+    for generation in (1, 2):
+        batches.put(fetched(b"%d" % generation, generation=generation))
+    async for batch in batches:
+        assert [record.value for record in batch.records] == [b"2"]
+        assert [message.generation_id for message in begun] == [2]
+        break
+
+
+async def test_backpressure_an_agent_whose_buffer_is_full_says_when_there_is_room(monkeypatch):
+    monkeypatch.setattr(delivery, "MAX_BUFFERED_MESSAGES", 2)
+    rooms = []
+    consumer = SimpleNamespace(track_message=Mock(), note_room=lambda: rooms.append(1))
+    app = SimpleNamespace(prepare=AsyncMock(), consumer=consumer, consumer_generation_id=1)
+    batches = BatchStream(app, "planner")
+    batches.put(fetched(b"1"))
+    assert batches.has_room
+    batches.put(fetched(b"2"))
+    assert not batches.has_room
+    async for _ in batches:
+        assert (batches.has_room, rooms) == (True, [1])
+        break

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import Event
+from collections import defaultdict
 from types import SimpleNamespace
 from unittest.mock import AsyncMock, Mock
 
@@ -12,6 +14,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.batching.delivery import Batch
+from streams.batching.fetching import Fetched
 from streams.batching.observer import Observer
 from streams.batching.transport import BatchConsumer, BatchConsumerThread, _renewing
 
@@ -45,6 +48,7 @@ async def test_a_batch_acknowledged_between_revocation_and_assignment_is_forgott
     consumer._done, consumer._n_acked, consumer._unacked_messages = {}, 0, set()
     consumer._waiting_for_ack = None
     consumer.app = SimpleNamespace(consumer_generation_id=1, check_assignment=lambda: None)
+    consumer._fetching = Mock()
     tp = TP("in", 0)
     late = Mock(acked=False, generation_id=1, tp=tp, offset=41)
 
@@ -55,6 +59,7 @@ async def test_a_batch_acknowledged_between_revocation_and_assignment_is_forgott
     consumer.app.consumer_generation_id = 2
     await consumer.on_partitions_assigned({tp}, 2)
     assert consumer._new_offset(tp) is None
+    consumer._fetching.begin.assert_called_once_with({})  # nothing is fetched from where it was
 
 
 @pytest.mark.parametrize(
@@ -85,56 +90,107 @@ async def test_a_commit_shows_that_we_are_of_the_group(
     assert thread.member_in == shown
 
 
-@pytest.mark.parametrize(
-    ("starts", "seeks"),
-    [
-        pytest.param((10, 13), 0, id="one after the other"),
-        pytest.param((10, 20), 1, id="something in between was fetched and dropped"),
-        pytest.param((20, 23), 2, id="from the start"),
-    ],
-)
-async def test_a_batch_that_does_not_begin_where_the_last_one_ended_is_read_again(starts, seeks):
-    tp = TP("in", 0)
+def consumer_of(generation=1, **attributes):
+    """A consumer whose fetching, group and agents are stand-ins."""
     consumer = BatchConsumer.__new__(BatchConsumer)
     consumer.__dict__.update(
-        app=SimpleNamespace(consumer_generation_id=1, monitor=Mock(), fault=None),
-        _thread=SimpleNamespace(starts={}, ends={}), _next={tp: 10}, _fetched_across_seek=False,
-        flow_active=True, highwater=lambda _: 99, _is_changelog_tp=lambda _: False,
-        perform_seek=AsyncMock(), _stopped=Event(), _crashed=Event(),
-        _to_batch=lambda _, fetched, _end: fetched,
-    )  # fmt: skip
-    yielded = []
-    for start in starts:
-        consumer._thread.starts[tp], consumer._thread.ends[tp] = start, start + 3
-        consumer._wait_next_records = AsyncMock(return_value=({tp: [start]}, {tp}))
-        yielded += [fetched async for _, fetched in consumer.getmany(1.0)]
-    assert consumer.perform_seek.await_count == seeks
-    assert len(yielded) == 2 - seeks
-
-
-async def test_a_position_that_moves_over_markers_and_aborted_records_is_handed_on(monkeypatch):
-    tp, idle, record = TP("in", 0), TP("in", 1), SimpleNamespace()
-    positions = {tp: SimpleNamespace(_position=20), idle: SimpleNamespace(_position=None)}
-    assignment = SimpleNamespace(state_value=positions.get)
-    client = SimpleNamespace(
-        _subscription=SimpleNamespace(subscription=SimpleNamespace(assignment=assignment))
+        {
+            "app": SimpleNamespace(
+                consumer_generation_id=generation,
+                buffers={},
+                read_until={},
+                conf=SimpleNamespace(broker_max_poll_records=None),
+            ),
+            "_active_partitions": set(),
+            "_fetching": Mock(take=AsyncMock(return_value=[]), wait=AsyncMock()),
+            "_is_changelog_tp": lambda tp: tp.topic == "changelog",
+            "_committed_offset": defaultdict(lambda: None),
+        }
+        | attributes
     )
-    thread = BatchConsumerThread.__new__(BatchConsumerThread)
-    thread.starts, thread.ends = {}, {tp: 10}
-    fetched = AsyncMock(side_effect=[{tp: [record]}, {}, {}, {tp: [record]}])
-    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetched)
+    return consumer
 
-    async def fetch(position):
-        positions[tp]._position = position
-        return await thread._fetch_records(client, {tp, idle})
 
-    assert await fetch(20) == {tp: [record]}
-    assert (thread.starts, thread.ends) == ({tp: 10}, {tp: 20})
-    assert await fetch(30) == {tp: []}
-    assert (thread.starts, thread.ends) == ({tp: 20}, {tp: 30})
-    assert await fetch(30) == {}
-    assert await fetch(35) == {tp: [record]}
-    assert (thread.starts, thread.ends) == ({tp: 30}, {tp: 35})
+@pytest.mark.parametrize(
+    ("again", "begun"),
+    [
+        pytest.param(False, [{TP("in", 0): 7, TP("in", 1): 3}], id="at what is committed"),
+        pytest.param(True, [], id="the group has formed anew meanwhile, and seeks again"),
+    ],
+)
+async def test_a_seek_begins_where_the_group_has_committed_and_at_the_earliest_where_it_has_not(
+    monkeypatch, again, begun
+):
+    async def seek(consumer):
+        consumer._committed_offset[TP("in", 0)] = 7
+        consumer.app.consumer_generation_id += again
+
+    monkeypatch.setattr(driver.Consumer, "perform_seek", seek)
+    consumer = consumer_of(
+        assignment=lambda: {TP("in", 0), TP("in", 1), TP("changelog", 0)},
+        earliest_offsets=AsyncMock(return_value={TP("in", 1): 3}),
+    )
+    await consumer.perform_seek()
+    assert [call.args[0] for call in consumer._fetching.begin.call_args_list] == begun
+
+
+async def test_a_fetch_goes_to_the_buffers_of_the_agents_that_have_room():
+    full, free = (SimpleNamespace(has_room=room, put=Mock(), clear=Mock()) for room in (0, 1))
+    consumer = consumer_of(
+        generation=5, _active_partitions={TP("full", 0), TP("free", 0)}, flow_active=True
+    )
+    consumer.app.buffers = {"full": full, "free": free}
+    record = SimpleNamespace(offset=8, timestamp=1000)
+    consumer._fetching.take.return_value = [Fetched(TP("free", 0), [record], 11)]
+    await consumer._hand_over()
+    assert consumer._fetching.take.call_args.args[0] == [TP("free", 0)]
+    (message,) = free.put.call_args.args
+    assert (message.value.records, message.offset, message.generation_id) == ([record], 10, 5)
+
+
+@pytest.mark.parametrize("stopping", [True, False])
+async def test_fetching_that_is_cancelled_in_a_rebalance_ends_in_peace_if_the_worker_stops(
+    stopping,
+):
+    consumer = consumer_of(flow_active=True, _stopped=Event(), _crashed=Event())
+    consumer.app.should_stop, consumer.app.fault = stopping, None
+    consumer._thread = Mock()
+    consumer._fetching.wait.side_effect = asyncio.CancelledError
+    draining = consumer._drain_messages(SimpleNamespace(should_stop=False))
+    if stopping:
+        await draining
+    else:  # Faust starts it again
+        with pytest.raises(asyncio.CancelledError):
+            await draining
+
+
+def test_when_the_flow_stops_what_no_agent_has_begun_is_dropped():
+    buffer = Mock()
+    consumer = consumer_of(can_resume_flow=Event(), suspend_flow=Event())
+    consumer.app.buffers = {"in": buffer}
+    consumer.stop_flow()
+    buffer.clear.assert_called_once()
+    assert not consumer.flow_active
+
+
+async def test_a_changelog_that_is_being_recovered_goes_to_faust_and_ends_with_the_flow():
+    handed_over = []
+    consumer = consumer_of(flow_active=True, suspend_flow=Event())
+    consumer._fetching.take.return_value = [
+        Fetched(TP("changelog", number), [], 3) for number in range(3)
+    ]
+
+    async def callback(message):
+        handed_over.append(message.partition)
+        consumer.flow_active = message.partition < 1
+
+    async def first(handing_over, suspended):
+        suspended.close()
+        await handing_over
+
+    consumer.callback, consumer.wait_first = callback, first
+    await consumer._hand_over()
+    assert handed_over == [0, 1]
 
 
 def test_what_is_committed_is_the_position_and_not_the_last_record():
@@ -143,7 +199,7 @@ def test_what_is_committed_is_the_position_and_not_the_last_record():
     consumer._is_changelog_tp = lambda _: False
     record = SimpleNamespace(offset=4, timestamp=1000)
     for records, end in (([record], 5), ([record], 6), ([], 7)):
-        message = consumer._to_batch(TP("t", 0), records, end)
+        message = consumer._to_message(TP("t", 0), Fetched(TP("t", 0), records, end))
         assert (message.value.records, message.offset + 1) == (records, end)
 
 
@@ -202,7 +258,7 @@ async def test_a_worker_whose_version_was_replaced_ends_when_it_is_assigned_part
 
     monkeypatch.setattr(driver.Consumer, "on_partitions_assigned", assigned)
     consumer = BatchConsumer.__new__(BatchConsumer)
-    consumer._done = {}
+    consumer._done, consumer._fetching = {}, Mock()
     consumer.app = SimpleNamespace(check_assignment=Mock(side_effect=RuntimeError("replaced")))
     await consumer.on_partitions_assigned({TP("in", 0)}, 2)
     assert happened == ["died", "assigned"]  # it is dead by then

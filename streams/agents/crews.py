@@ -46,7 +46,11 @@ def build(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     plan: object = None
     run: list[tuple[Any, ...]] = []
     decode = context.codecs.of(BuildSection).decoder(in_common=3)
-    for record, order in zip(batch.records, decode(r.value for r in batch.records), strict=True):
+    found = list(decode(record.value for record in batch.records))
+    decode = context.codecs.of(RelieveCrew).decoder(in_common=1)
+    others = zip(batch.records, found, strict=True)
+    reliefs = decode(record.value for record, order in others if order is None)
+    for record, order in zip(batch.records, found, strict=True):
         # Neighbouring orders of one plan share the identical first tuple.
         if order is not None and order[0] is plan:
             run.append(order)
@@ -55,10 +59,15 @@ def build(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
         plan, run = (order[0], [order]) if order is not None else (None, [])
         if order is not None:
             continue
-        other = events.decode(record)
+        relief = next(reliefs)
+        if relief is not None:
+            (wall,), *fields = relief
+            orders.relieve(RelieveCrew(wall, *fields))
+            continue
+        other = events.decode(record)  # of another version of its schema, or a dead letter
         if isinstance(other, RelieveCrew):
             orders.relieve(other)
-        elif other is not None:  # of another version of its schema
+        elif other is not None:
             of_plan = other.wall, other.profile, other.version
             run = [
                 (of_plan, other.section, other.crew, other.first_day, other.days, other.relieves)
@@ -78,6 +87,8 @@ class _Orders:
         self._context = context
         # By the plan's wall, profile and version.
         self._reports: dict[tuple[str, int, int], SectionsBuilt] = {}
+        # By wall and version, the crews that were relieved, and the days.
+        self._relieved: dict[tuple[str, int], list[tuple[str, int]]] = {}
         # By wall and crew, the fields of the crew's row, as in ROW_FIELDS.
         self._last: dict[str, dict[str, tuple[Any, ...]]] = {}
 
@@ -128,16 +139,15 @@ class _Orders:
         else:
             _, profile, section, busy_until, _ = last.get(crew) or self._last_order(wall, crew)
         last[crew] = (order.version, profile, section, busy_until, order.day)
-        audit = CrewRelieved(wall, crew, order.version, order.day)
-        topic = self._context.topics.events
-        self._messages.append(self._context.message(topic, f"{wall}/crew/{crew}", audit))
+        self._relieved.setdefault((wall, order.version), []).append((crew, order.day))
 
     def _last_order(self, wall: str, crew: str) -> tuple[Any, ...]:
         row = self._context.state(self._rows, CrewRow).get(f"{wall}/{crew}")
         return (0, 0, 0, 0, None) if row is None else astuple(row)
 
     def carried_out(self) -> Messages:
-        """What was built, reported by profile; writes the crews' rows."""
+        """What was built, reported by profile, and who was relieved; writes the crews' rows."""
+        self._audit_reliefs()
         topic = self._context.topics.progress
         for report in self._reports.values():
             metrics.SECTIONS_BUILT.inc(len(report.sections))
@@ -150,3 +160,14 @@ class _Orders:
             for crew, row in zip(last, encoded, strict=True):
                 self._rows.put(row_keys % crew.encode(), row)
         return self._messages
+
+    def _audit_reliefs(self) -> None:
+        encode = self._context.codecs.of(CrewRelieved).encoder("crew", "day")
+        for (wall, version), relieved in self._relieved.items():
+            crews, days = zip(*relieved, strict=True)
+            crew_keys = wall.encode() + b"/crew/%b"
+            self._messages.add(
+                self._context.topics.events.name,
+                [crew_keys % crew.encode() for crew in crews],
+                encode({"wall": wall, "version": version}, crews, days),
+            )

@@ -108,6 +108,11 @@ class FetchedRecords(PartitionRecords):  # type: ignore[misc]
     # How often a batch with a wrong checksum was fetched, by partition and offset.
     _corrupt: ClassVar[Counter[tuple[Any, int]]] = Counter()
 
+    def __iter__(self) -> Iterator[Record]:
+        """Go on with the records: the generator itself, without a call for each of them."""
+        records: Iterator[Record] = self._records_iterator
+        return records
+
     def _unpack_records(self) -> Iterator[Record]:
         while self._records.has_next():
             raw = self._records.next_batch()

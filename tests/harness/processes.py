@@ -9,8 +9,9 @@ import sys
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from tests.harness.forking import parent
 from tests.harness.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -47,19 +48,26 @@ def thewall(settings: Settings, *arguments: str, stdin: str = "") -> str:
     return done.stdout
 
 
+class Process(Protocol):
+    """What tests ask of a process."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
+    def kill(self) -> None: ...
+
+
 class Worker:
     """A worker in a process of its own."""
 
     def __init__(self, settings: Settings, log: Path) -> None:
         self.settings = settings
         self.log = log
-        with log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker", "--processes", "1", "--no-web"],
-                env=environment(settings),
-                stdout=out,
-                stderr=out,
-            )
+        self.process: Process = parent("streams.app").start(
+            ["worker", "--processes", "1", "--no-web"], environment(settings), log
+        )
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.settings.web_port}{path}"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -13,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from streams.devstack.stack import free_port
+from tests.harness.forking import parent
 from tests.harness.processes import environment
 from tests.harness.waiting import wait_until
 
@@ -45,13 +44,9 @@ class WebProcess:
         self.start()
 
     def start(self) -> None:
-        with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "web"],
-                env=environment(self.settings),
-                stdout=out,
-                stderr=out,
-            )
+        self.process = parent("streams.web.app").start(
+            ["web"], environment(self.settings), self.log
+        )
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         """Headers by name, with _ for -."""

@@ -16,6 +16,7 @@ from streams.batching.delivery import BatchStream
 from streams.batching.handling import Handling
 from streams.batching.lease import Lease
 from streams.batching.observer import Observer
+from streams.batching.pauses import DeclaredTables, Worker
 from streams.batching.table import BatchTable
 from streams.batching.transport import BatchTransport
 from streams.batching.watchdog import Watchdog
@@ -86,7 +87,7 @@ class BatchApp(faust.App):
                 "faust-streaming was installed without its compiled extension; "
                 "install one of its wheels"
             )
-        super().__init__(id, **settings)
+        super().__init__(id, TableManager=DeclaredTables, Worker=Worker, **settings)
         self.output = output
         self.prepare = prepare
         self.waits_for = waits_for

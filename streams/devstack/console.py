@@ -20,7 +20,7 @@ STRING_DESERIALIZER = "org.apache.kafka.common.serialization.StringDeserializer"
 def tool_command(main_class: str, arguments: Sequence[str]) -> list[str]:
     """The command line of one of Kafka's tools; the artifacts have to be in the cache."""
     return [
-        *java(heap_mb=256),
+        *java(heap_mb=256, quick=True),
         "--enable-native-access=ALL-UNNAMED",
         "--sun-misc-unsafe-memory-access=allow",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",

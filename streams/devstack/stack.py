@@ -195,7 +195,7 @@ class Stack:
         forming = self.directory / FORMING
         shutil.rmtree(forming, ignore_errors=True)
         properties = self._write_properties(FORMING)
-        tool = [*java(heap_mb=128), "-cp", class_path, "kafka.tools.StorageTool"]
+        tool = [*java(heap_mb=128, quick=True), "-cp", class_path, "kafka.tools.StorageTool"]
         cluster = self.kafka.run([*tool, "random-uuid"]).strip().splitlines()[-1]
         self.kafka.run([*tool, "format", "--standalone", "-t", cluster, "-c", properties])
         if not (forming / "meta.properties").stat().st_size:  # it does not mind a full disk
@@ -243,9 +243,7 @@ class Stack:
             "QUARKUS_MANAGEMENT_PORT": str(ports.management),
             **self.registry_environment(ports),
         }
-        # The quick compiler alone: the registry does little, and is up in half the time.
-        quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
-        command = [*java(heap_mb=384), *quick, "-jar", str(home / "quarkus-run.jar")]
+        command = [*java(heap_mb=384, quick=True), "-jar", str(home / "quarkus-run.jar")]
         self.registry.start(command, java_environment() | environment)
 
     def wait(self, on_progress: Callable[[str, int, int], None] = lambda *_: None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from platformdirs import user_data_path
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -130,6 +130,11 @@ class Settings(BaseSettings):
     topic_prefix: str = Field(default="wall", pattern=NAME, description="First part of topic names")
     partitions: int = Field(default=4, ge=1, le=1000, description="Partitions of every topic")
     replication_factor: int = Field(default=1, ge=1, le=9, description="Replicas of every topic")
+    min_insync_replicas: int | None = Field(
+        default=None, ge=1, le=9,
+        description="Replicas that a record has to be on before it is acknowledged; the brokers' "
+        "own `min.insync.replicas` unless set",
+    )  # fmt: skip
     dead_letter_days: int = Field(default=30, ge=1, description="Retention of dead letters, days")
     transit_days: int = Field(
         default=7, ge=1, description="Retention of build commands and intermediate topics, days"
@@ -199,6 +204,16 @@ class Settings(BaseSettings):
         """What is given first, then the environment, then files of secrets."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, SecretFiles(settings_cls)
+
+    @field_validator("min_insync_replicas")
+    @classmethod
+    def _no_more_than_there_are(cls, value: int | None, info: ValidationInfo) -> int | None:
+        replicas = info.data.get("replication_factor")
+        if value is not None and replicas is not None and value > replicas:
+            raise ValueError(
+                f"{value} of {replicas} replicas (THEWALL_REPLICATION_FACTOR) can't be in sync"
+            )
+        return value
 
     @property
     def version(self) -> int:

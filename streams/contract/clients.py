@@ -31,6 +31,9 @@ def broker_config(settings: Settings, **more: Any) -> dict[str, Any]:
     config: dict[str, Any] = {
         "bootstrap.servers": settings.bootstrap_servers,
         "log_level": 0,  # it would write every attempt to standard error
+        # An admin client asks the node that it takes for the controller. If that is gone, each
+        # question fails until the cluster's nodes are looked up anew, for 5 minutes unless set.
+        "topic.metadata.refresh.interval.ms": 5_000,
         **{name.replace("_", "."): value for name, value in more.items()},
     }
     protocol = settings.kafka_security_protocol

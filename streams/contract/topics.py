@@ -294,7 +294,7 @@ def create_topics(settings: Settings, timeout_s: float = 30.0) -> list[tuple[Top
     check_partitions(settings, {name: len(t.partitions) for name, t in existing.items()})
     missing = [topic for topic in wanted if topic.name not in existing]
     created = admin.create_topics([_new(topic, settings) for topic in missing]) if missing else {}
-    present = [_update(topic) for topic in wanted if topic.name in existing]
+    present = [_update(topic, settings) for topic in wanted if topic.name in existing]
     altered = admin.incremental_alter_configs(present) if present else {}
     for future in (*created.values(), *altered.values()):
         try:
@@ -434,14 +434,20 @@ def _new(topic: Topic, settings: Settings) -> NewTopic:
         topic.name,
         topic.partitions(settings),
         settings.replication_factor,
-        config=topic.config(),
+        config=topic_config(topic, settings),
     )
 
 
-def _update(topic: Topic) -> ConfigResource:
+def topic_config(topic: Topic, settings: Settings) -> dict[str, str]:
+    """What the broker is told of a topic, by Kafka's names."""
+    replicas = settings.min_insync_replicas
+    return topic.config() | ({} if replicas is None else {"min.insync.replicas": str(replicas)})
+
+
+def _update(topic: Topic, settings: Settings) -> ConfigResource:
     # Incremental: what an operator has set beside our settings stays.
     entries = [
         ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-        for name, value in topic.config().items()
+        for name, value in topic_config(topic, settings).items()
     ]
     return ConfigResource(ResourceType.TOPIC, topic.name, incremental_configs=entries)

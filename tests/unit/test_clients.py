@@ -17,6 +17,7 @@ def test_without_security_a_client_is_told_the_address_alone():
     assert broker_config(Settings(bootstrap_servers="a:1")) == {
         "bootstrap.servers": "a:1",
         "log_level": 0,
+        "topic.metadata.refresh.interval.ms": 5_000,
     }
     assert ssl_context(Settings()) is None
 
@@ -33,6 +34,7 @@ def test_tls_and_a_user_are_told_to_every_client(tmp_path):
     assert broker_config(settings, group_id="g") == {
         "bootstrap.servers": "a:1",
         "log_level": 0,
+        "topic.metadata.refresh.interval.ms": 5_000,
         "group.id": "g",
         "security.protocol": "SASL_SSL",
         "ssl.ca.location": str(ca),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.cli.settings import InvalidSettings, read_settings
+from streams.contract.topics import Topics, topic_config
 from streams.settings import Settings
 
 SETTINGS = Settings(bootstrap_servers="x", registry_url="x", app_version=2)
@@ -61,3 +62,15 @@ def test_a_data_directory_is_the_same_from_wherever_a_process_is_started(monkeyp
     for given, meant in {"here": tmp_path / "here", "~/there": Path("/home/jon/there")}.items():
         monkeypatch.setenv("THEWALL_DATA_DIR", given)
         assert read_settings().data_dir == meant
+
+
+def test_a_record_can_not_have_to_be_on_more_replicas_than_there_are(monkeypatch):
+    monkeypatch.setenv("THEWALL_REPLICATION_FACTOR", "3")
+    monkeypatch.setenv("THEWALL_MIN_INSYNC_REPLICAS", "2")
+    settings = read_settings()
+    assert settings.min_insync_replicas == 2
+    topic = next(iter(Topics.of(settings).all()))
+    assert topic_config(topic, settings) == topic.config() | {"min.insync.replicas": "2"}
+    monkeypatch.setenv("THEWALL_MIN_INSYNC_REPLICAS", "4")
+    with pytest.raises(InvalidSettings, match="MIN_INSYNC_REPLICAS: 4 of 3 replicas"):
+        read_settings()

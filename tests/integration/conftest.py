@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from streams.client.client import Client
+from streams.contract.clients import broker_config
 from streams.devstack.stack import free_port
 from streams.settings import Settings
 from tests.harness.processes import running_worker
@@ -21,11 +24,11 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def settings(stack: Cluster, tmp_path: Path) -> Settings:
+def settings(stack: Cluster, tmp_path: Path) -> Iterator[Settings]:
     """Settings with topics and a consumer group that no other test has."""
     name = f"t{uuid4().hex[:8]}"
     running = stack.addresses()
-    return Settings(
+    settings = Settings(
         create_topics=True,
         bootstrap_servers=running.bootstrap_servers,
         registry_url=running.registry_url,
@@ -36,6 +39,20 @@ def settings(stack: Cluster, tmp_path: Path) -> Settings:
         session_timeout_s=6,
         web_port=free_port(),
     )
+    yield settings
+    _delete_topics(settings)
+
+
+def _delete_topics(settings: Settings) -> None:
+    """The topics of all tests together are more than the broker has heap for."""
+    admin = AdminClient(broker_config(settings))
+    try:
+        there = admin.list_topics(timeout=10).topics
+    except KafkaException:
+        return  # the test has ended its broker
+    own = [name for name in there if name.startswith(settings.app_id)]
+    for deleted in (admin.delete_topics(own) if own else {}).values():
+        deleted.exception(10)
 
 
 @pytest.fixture

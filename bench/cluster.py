@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
+    from bench.wire import Record
     from domain.wall import Wall
     from streams.devstack import StackAddresses
 
@@ -65,11 +65,13 @@ class Rows:
     Attributes:
         daily: Ice, cost and cumulative cost by `wall/profile/day`.
         overview: Sections, days, ice and cost by `wall` and `wall/profile`, of complete plans.
+        versions: The version of the plan of each such row; of a wall as a whole, none.
         last_ms: When the last row that was new came to its topic, by the broker's clock.
     """
 
     daily: dict[str, tuple[int, ...]] = field(default_factory=dict)
     overview: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    versions: dict[str, int | None] = field(default_factory=dict)
     last_ms: int = 0
 
 
@@ -221,6 +223,7 @@ class Cluster:
             if row["state"] == "COMPLETE":
                 if key not in rows.overview:
                     rows.last_ms = max(rows.last_ms, message.timestamp()[1])
+                rows.versions[key] = row.get("version")
                 rows.overview[key] = (row["sections"], row["days"], row["ice"], row["cost"])
         return rows
 
@@ -228,14 +231,12 @@ class Cluster:
         """When the first profile after some offsets came to its topic, by the broker's clock."""
         return min(m.timestamp()[1] for m in self.read(self.topics.profiles.name, since))
 
-    def audited(self, of: str) -> Counter[bytes]:
-        """How often the audit topic says that a section was completed, of walls with a label."""
+    def audited(self, of: str) -> Iterator[tuple[str, Record]]:
+        """Key and fields of each audit event of a completed section, of walls with a label."""
         header, prefix = self.wire.header("SectionCompleted"), of.encode()
-        return Counter(
-            message.key()
-            for message in self.read(self.topics.events.name)
-            if message.value().startswith(header) and message.key().startswith(prefix)
-        )
+        for message in self.read(self.topics.events.name):
+            if message.value().startswith(header) and message.key().startswith(prefix):
+                yield message.key().decode(), self.wire.decode(message.value())[1]
 
     def delete(self) -> None:
         """Delete every topic of the run, those that an engine made included."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 START_S = 120
 SETTINGS_S = 40
 SETTLE_S = 2.0
+NONE = (None, None, None)
 _numbers = itertools.count(1)
 
 
@@ -151,12 +152,28 @@ def _check(cluster: Cluster, workload: Workload, running: Running) -> tuple[Rows
         rows = cluster.rows(workload.label)
     _compare("daily rows", rows.daily, expected.daily)
     _compare("overview rows", rows.overview, expected.overview)
-    audited = cluster.audited(workload.label)
-    if len(audited) != expected.unfinished:
-        raise Wrong(
-            f"{len(audited)} sections completed on the audit topic, not {expected.unfinished}"
-        )
-    return rows, audited.total()
+    return rows, _check_audit(cluster, workload, rows)
+
+
+def _check_audit(cluster: Cluster, workload: Workload, rows: Rows) -> int:
+    """Compare every field of every audit event with the domain; returns how many there are."""
+    left = {key: set(sections) for key, sections in workload.expected.completed.items()}
+    count = 0
+    for key, event in cluster.audited(workload.label):
+        count += 1
+        profile, section = f"{event['wall']}/{event['profile']}", event["section"]
+        crew, day, relieved_on = workload.expected.completed.get(profile, {}).get(section, NONE)
+        expected = {
+            "wall": event["wall"], "profile": event["profile"], "section": section, "crew": crew,
+            "version": rows.versions.get(profile), "day": day, "crew_relieved_on": relieved_on,
+            "run": None, "at_ms": None,
+        }  # fmt: skip
+        if event != expected or key != f"{profile}/{section}":
+            raise Wrong(f"the audit event {key}: {event}, which should be {expected}")
+        left[profile].discard(section)
+    if missing := sum(map(len, left.values())):
+        raise Wrong(f"{missing} sections have no audit event")
+    return count
 
 
 def _compare(

@@ -8,11 +8,16 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from domain.account import account_of
+from domain.planning import plan_wall
 from domain.settings import WallSettings
 from domain.wall import Wall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from domain.plan import Task
+
+    Completed = tuple[str, int, int | None]
 
 CREWS = 20
 SECTIONS_A_WALL = 300
@@ -50,7 +55,7 @@ class Workload:
         """What the domain computes."""
         daily: dict[str, tuple[int, ...]] = {}
         overview: dict[str, tuple[int, ...]] = {}
-        unfinished = 0
+        completed: dict[str, dict[int, Completed]] = {}
         for wall in self.each():
             whole = account_of(wall)
             for built in whole.profiles:
@@ -60,20 +65,34 @@ class Workload:
                 overview[key] = (built.sections, built.days, built.ice, built.cost)
             sections = sum(map(len, wall.profiles.values()))
             overview[wall.id] = (sections, whole.days, whole.ice, whole.cost)
-            unfinished += sections - sum(h.count(30) for h in wall.profiles.values())
-        return Expected(daily, overview, unfinished)
+            for number, plan in plan_wall(wall.settings, wall.profiles).profiles.items():
+                completed[f"{wall.id}/{number}"] = {
+                    task.section: _completed(task) for task in plan.tasks
+                }
+        return Expected(daily, overview, completed)
+
+
+def _completed(task: Task) -> Completed:
+    day = task.first_day + task.days - 1
+    return task.crew, day, day + 1 if task.relieves else None
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The rows that have to come out, and how many audit events.
+    """The rows that have to come out, and the audit events.
 
     Attributes:
         daily: Ice, cost and cumulative cost by `wall/profile/day`.
         overview: Sections, days, ice and cost by `wall` and `wall/profile`.
-        unfinished: Sections that a crew builds: one SectionCompleted each.
+        completed: For each section that a crew builds, by `wall/profile` and number, what its
+            SectionCompleted has to say: crew, day, and the day on which the crew is relieved.
     """
 
     daily: dict[str, tuple[int, ...]]
     overview: dict[str, tuple[int, ...]]
-    unfinished: int
+    completed: dict[str, dict[int, Completed]]
+
+    @property
+    def unfinished(self) -> int:
+        """How many sections a crew builds."""
+        return sum(map(len, self.completed.values()))

@@ -28,9 +28,9 @@ final class Crews extends Stage {
   private void build(BinaryDecoder in) throws IOException {
     String wall = in.readString();
     int profile = in.readInt();
+    long version = in.readLong();
     int section = in.readInt();
     String crew = in.readString();
-    long version = in.readLong();
     int firstDay = in.readInt();
     int days = in.readInt();
     int day = firstDay + days - 1;
@@ -40,9 +40,9 @@ final class Crews extends Stage {
     byte[] completed = out.record(sectionCompleted, fields -> {
       fields.writeString(wall);
       fields.writeInt(profile);
+      fields.writeLong(version);
       fields.writeInt(section);
       fields.writeString(crew);
-      fields.writeLong(version);
       fields.writeInt(day);
       Wire.writeOptional(fields, relievedOn);
       Wire.writeOptional(fields, null); // no run of a clock,

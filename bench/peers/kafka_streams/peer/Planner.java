@@ -115,9 +115,9 @@ final class Planner extends Stage {
       byte[] order = out.record(buildSection, fields -> {
         fields.writeString(wall);
         fields.writeInt(profile.number());
+        fields.writeLong(version);
         fields.writeInt(task.section());
         fields.writeString(task.crew());
-        fields.writeLong(version);
         fields.writeInt(task.firstDay());
         fields.writeInt(task.days());
         fields.writeBoolean(task.relieves());

@@ -49,6 +49,11 @@ def invoke(*arguments: str, stdin: str = "", **variables: str) -> Done:
         return Done(status, *(Path(file.name).read_text("utf-8") for file in (out, error)))
 
 
+def run_here(settings: Settings, *arguments: str) -> Done:
+    """Run the command to its end; not one that runs a worker, for that ends its process."""
+    return invoke(*arguments, **settings.environment())
+
+
 def thewall_here(settings: Settings, *arguments: str, stdin: str = "") -> str:
     """Run the command, which has to succeed; its standard output."""
     done = invoke(*arguments, stdin=stdin, **settings.environment())

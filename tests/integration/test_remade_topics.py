@@ -11,6 +11,7 @@ from domain.settings import settings_for
 from domain.wall import Wall
 from streams.contract.topics import create_topics, delete_topics, truncate_topics
 from streams.operations.replay import Replay
+from tests.harness.command_line import run_here
 from tests.harness.pipeline import assert_equal_to_the_domain
 from tests.harness.processes import Worker, run_thewall, running_worker, thewall
 from tests.harness.waiting import wait_until
@@ -50,7 +51,8 @@ def is_halted(worker: Worker, sentence: str) -> bool:
 
 def refused_with(settings, sentence: str, *commands: list[str]) -> None:
     for command in commands:
-        refused = run_thewall(settings, *command)
+        run = run_thewall if command[0] == "worker" else run_here
+        refused = run(settings, *command)
         assert (refused.returncode, refused.stdout) == (1, ""), command
         assert sentence in refused.stderr
 

@@ -12,11 +12,14 @@ import pytest
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.operations.verification import published_rows
+from tests.harness.command_line import run_here
 from tests.harness.processes import environment, run_thewall, running_worker, thewall
 from tests.harness.waiting import wait_until
 from tests.harness.web import WebProcess
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.long]
+
+WORKER = ["worker", "--processes", "1", "--no-web"]
 
 KILLED = """
 import os, signal, sys
@@ -62,10 +65,10 @@ def test_a_wipe_that_was_killed_is_said_by_all_and_done_by_the_same_again(
     for point in ("produce_tombstones", "truncate_topics", "delete_topics", "create_topics"):
         killed_at(settings, point)
         for arguments in (
-            ["verify"], ["overview", "w"], ["day", "w", "1", "1"], ["rebuild"], ["replay"],
-            ["worker", "--processes", "1", "--no-web"],
+            ["verify"], ["overview", "w"], ["day", "w", "1", "1"], ["rebuild"], ["replay"], WORKER,
         ):  # fmt: skip
-            refused = run_thewall(settings, *arguments)
+            run = run_thewall if arguments is WORKER else run_here
+            refused = run(settings, *arguments)
             assert (refused.returncode, refused.stdout) == (1, "")
             assert "`thewall replay --wipe` was ended before it was done" in refused.stderr
     web = WebProcess(settings, tmp_path / "web.log")

@@ -54,6 +54,62 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.WARNING or not record.getMessage().startswith("[^")
 
 
+LEFT_OUT = "%d more lines of this kind were left out"
+
+
+class _Lines:
+    """At most so many lines within so many seconds; the others are counted."""
+
+    def __init__(self, most: int, within_s: float, clock: Callable[[], float]) -> None:
+        self._most = most
+        self._within_s = within_s
+        self._clock = clock
+        self._began = clock()
+        self._written = self._left_out = 0
+
+    def take(self) -> tuple[bool, int]:
+        """Whether a line may be written, and how many were left out that nobody was told of."""
+        now, left_out = self._clock(), 0
+        if now - self._began >= self._within_s:
+            left_out = self._left_out
+            self._began, self._written, self._left_out = now, 0, 0
+        if self._written < self._most:
+            self._written += 1
+            return True, left_out
+        self._left_out += 1
+        return False, left_out
+
+
+class Repeated(logging.Filter):
+    """Of one message of a library, ten lines in ten seconds.
+
+    While a broker is away, aiokafka writes tens of lines a second.
+    """
+
+    MOST, WITHIN_S, KINDS = 10, 10.0, 1000
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nothing was written yet."""
+        super().__init__()
+        self._clock = clock
+        self._kinds: dict[tuple[str, str], _Lines] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to write a line; it says how many of its kind were left out before it."""
+        if record.name.partition(".")[0] == "streams":
+            return True
+        if len(self._kinds) > self.KINDS:  # a library that puts values into its messages
+            self._kinds.clear()
+        kind = record.name, str(record.msg)
+        if kind not in self._kinds:
+            self._kinds[kind] = _Lines(self.MOST, self.WITHIN_S, self._clock)
+        may_write, left_out = self._kinds[kind].take()
+        if left_out:
+            told = LEFT_OUT % left_out
+            record.msg, record.args = f"{record.getMessage()} ({told} before this one)", None
+        return may_write
+
+
 def config(level: str, form: Form) -> dict[str, Any]:
     """The logging configuration, as `logging.config.dictConfig` takes it.
 
@@ -78,12 +134,12 @@ def config(level: str, form: Form) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": formats[form]},
-        "filters": {"ours": {"()": lambda: _is_ours}},
+        "filters": {"ours": {"()": lambda: _is_ours}, "repeated": {"()": Repeated}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
                 "formatter": "line",
-                "filters": [] if level == "DEBUG" else ["ours"],
+                "filters": [] if level == "DEBUG" else ["ours", "repeated"],
             }
         },
         "root": {"level": others, "handlers": ["stderr"]},
@@ -108,24 +164,15 @@ class Sparing:
     ) -> None:
         """Write at most so many lines within so many seconds, and count the others."""
         self._log = log
-        self._most = most
-        self._within_s = within_s
-        self._clock = clock
-        self._began = clock()
-        self._written = self._left_out = 0
+        self._lines = _Lines(most, within_s, clock)
 
     def __call__(self, level: int, message: str, *values: object) -> None:
         """Write a line, unless there were many just now."""
-        now = self._clock()
-        if now - self._began >= self._within_s:
-            if self._left_out:
-                self._log.log(level, "%d more lines of this kind were left out", self._left_out)
-            self._began, self._written, self._left_out = now, 0, 0
-        if self._written < self._most:
-            self._written += 1
+        may_write, left_out = self._lines.take()
+        if left_out:
+            self._log.log(level, LEFT_OUT, left_out)
+        if may_write:
             self._log.log(level, message, *values)
-        else:
-            self._left_out += 1
 
 
 def rotate_output(most_bytes: int = MOST_BYTES) -> bool:

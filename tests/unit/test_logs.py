@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from streams import logs
-from streams.logs import Sparing
+from streams.logs import Repeated, Sparing
 from streams.settings import Settings
 
 SAY = """
@@ -62,6 +62,29 @@ def test_what_others_cause_often_is_counted_instead_of_written(caplog):
         told(logging.INFO, "line %d", 50)
     assert [r.getMessage() for r in caplog.records] == [
         "line 0", "line 1", "line 2", "47 more lines of this kind were left out", "line 50",
+    ]  # fmt: skip
+
+
+def test_while_a_broker_is_away_its_client_writes_ten_lines_of_a_kind_in_ten_seconds():
+    now = [0.0]
+    written = []
+    log = logging.getLogger("aiokafka.consumer.fetcher")
+    handler = logging.Handler()
+    handler.addFilter(Repeated(clock=lambda: now[0]))
+    handler.emit = lambda record: written.append(record.getMessage())
+    log.addHandler(handler)
+    try:
+        for n in range(100):
+            log.error("Failed fetch messages from %d: %s", 1, n)
+        log.error("another kind")
+        now[0] = 11
+        log.error("Failed fetch messages from %d: %s", 2, "gone")
+    finally:
+        log.removeHandler(handler)
+    assert written[8:] == [
+        "Failed fetch messages from 1: 8", "Failed fetch messages from 1: 9", "another kind",
+        "Failed fetch messages from 2: gone (90 more lines of this kind were left out before this "
+        "one)",
     ]  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def site_settings(bootstrap_servers: str, registry_url: str, name: str, data: Pa
         topic_prefix=name,
         partitions=4,
         data_dir=data,
-        session_timeout_s=6,
+        session_timeout_s=8,
         web_port=free_port(),
     )
 

@@ -36,7 +36,7 @@ def settings(stack: Cluster, tmp_path: Path) -> Iterator[Settings]:
         topic_prefix=name,
         partitions=4,
         data_dir=tmp_path / "data",
-        session_timeout_s=6,
+        session_timeout_s=8,
         web_port=free_port(),
     )
     yield settings

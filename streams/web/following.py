@@ -202,8 +202,7 @@ class Following:
         ends = self._ends([versions.name])
         if self._looked_up is None or self._looked_up[0] != ends:
             found = recorded(self._settings)
-            version = self._settings.app_version or found.version or 1
-            self._looked_up = ends, self._settings.model_copy(update={"app_version": version})
+            self._looked_up = ends, found.applied_to(self._settings)
             self.wiped = None if found.wiped_digest is None else UNFINISHED_WIPE
         return self._looked_up[1]
 

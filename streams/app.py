@@ -28,6 +28,7 @@ from streams.contract.reasons import Reason
 from streams.contract.topics import Topics, require_topics
 from streams.metrics.worker import WorkerMetrics
 from streams.views import pages
+from streams.views.door import MOST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,6 +127,7 @@ def create_app(settings: Settings) -> BatchApp:
         web_host=settings.advertised_host,
         web_port=settings.web_port,
         canonical_url=f"http://{shown_host(settings.advertised_host)}:{settings.web_port}",
+        web_application_options={"client_max_size": MOST_BYTES},
         web_tables_enabled=False,
         web_router_enabled=False,
         web_stats_enabled=False,

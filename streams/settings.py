@@ -156,6 +156,10 @@ class Settings(BaseSettings):
         default="", description="Host under which the other workers ask this one; unless set, the "
         "interface that it listens on, or this machine's name if it listens on every one",
     )  # fmt: skip
+    web_names: str = Field(
+        default="", description="More names that the web views are reached by, as host,host; "
+        "addresses, localhost, this machine's name and the advertised host are always good",
+    )  # fmt: skip
     web_port: int = Field(default=6066, ge=1, le=65535, description="Port of the web views")
     page_host: Annotated[str, AfterValidator(addresses.host)] = Field(
         default="127.0.0.1", description="Interface that the page and its API bind to"
@@ -171,6 +175,12 @@ class Settings(BaseSettings):
         description="Token that requests to submit must carry, at least 8 characters; required "
         "when the web views listen beyond loopback",
     )
+    writes_per_s: float = Field(
+        default=100.0, ge=0, le=1e6,
+        description="Writes over HTTP per second that an address (of IPv6, a /64) may go on with, "
+        "by process; ten times as many at once, and a body counts once per 8 KiB. 0 for no limit. "
+        "The default is what the pipeline builds: 100 profiles of 2,000 sections",
+    )  # fmt: skip
     session_timeout_s: float = Field(
         default=30.0,
         ge=6,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import logging
 import os
@@ -17,7 +16,6 @@ from faust.web.base import BlueprintManager
 from domain.errors import InvalidWall
 from domain.wall import checked_heights, checked_profile_number, checked_wall_id
 from streams import metrics
-from streams.addresses import is_loopback
 from streams.agents.overview import sums_of
 from streams.batching import Messages
 from streams.batching.producer import LostMessage
@@ -25,6 +23,7 @@ from streams.contract.records import ProfileSubmitted, ProfileTotals
 from streams.contract.topics import partition_of
 from streams.logs import Sparing
 from streams.views.answers import NotThere, StoredTotals, WallAnswers
+from streams.views.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +47,7 @@ def register(
 ) -> list[tuple[str, str]]:
     """Add the views to the app; returns the method and the path of each."""
     routes: list[tuple[str, str]] = []
+    guard(app, settings)
 
     async def answer(
         view: View, request: Request, wall: str, question: Callable[[WallAnswers], Any]
@@ -135,9 +135,6 @@ def register(
         """Submit a profile: `{"wall": "default", "profile": 1, "heights": [21, 25, 28]}`."""
 
         async def post(self, request: Request) -> Response:
-            refusal = _refusal(request, settings)
-            if refusal is not None:
-                return _problem(self, *refusal)
             try:
                 wall, profile, heights = _submission(await request.read(), settings.default_wall)
             except InvalidWall as error:
@@ -198,24 +195,6 @@ def _json(view: View, value: Any, status: int = 200) -> Response:
 
 def _problem(view: View, status: int, text: str) -> Response:
     return _json(view, {"error": text}, status)
-
-
-def _refusal(request: Request, settings: Settings) -> tuple[int, str] | None:
-    """Why a submission is not taken, as status and words; None if it is."""
-    token = settings.api_token.get_secret_value() if settings.api_token else None
-    if token is not None:
-        given = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
-            return 401, "send the token of THEWALL_API_TOKEN as Authorization: Bearer …"
-    elif not is_loopback(settings.web_host):
-        return 403, (
-            "this worker is reachable beyond loopback and takes submissions only with a token: "
-            "set THEWALL_API_TOKEN"
-        )
-    # A form on another site can post text, but not JSON without asking first.
-    if request.headers.get("Content-Type", "").partition(";")[0] != "application/json":
-        return 415, "send the profile as application/json"
-    return None
 
 
 def _submission(body: bytes, default_wall: str) -> tuple[str, int, bytes]:

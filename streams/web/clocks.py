@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/api/walls/{wall}", tags=["clock"])
 
-ACTS = documented(400, 401, 403, 404, 409, 415, 503)
+ACTS = documented(400, 401, 403, 404, 409, 415, 429, 503)
 ACTS_WITH_BODY = ACTS | documented(413, 422)
 # Days that are looked at for one page of runs.
 DAYS_AT_A_TIME = 10_000
@@ -51,7 +51,7 @@ async def clock(web: Here, wall: WallId) -> ClockSummary:
     return clock_summary(_rows(web, wall), _now_ms())
 
 
-@router.delete("/clock", status_code=202, responses=documented(400, 401, 403, 404, 415, 503))
+@router.delete("/clock", status_code=202, responses=documented(400, 401, 403, 404, 415, 429, 503))
 async def delete_clock(web: Here, wall: WallId, response: Response) -> Accepted:
     """Withdraw the clock: the wall has none from there on."""
     await _read_clocks(web)

@@ -76,7 +76,7 @@ async def dead_letter(web: Here, partition: Partition, offset: Offset) -> DeadLe
 @router.post(
     "/{partition}/{offset}/resubmit",
     status_code=202,
-    responses=documented(400, 401, 403, 404, 409, 415, 503),
+    responses=documented(400, 401, 403, 404, 409, 415, 429, 503),
 )
 async def resubmit(
     web: Here,

@@ -48,7 +48,7 @@ Wait = Annotated[
         "became a dead letter; 504 if it is still being built, and stays accepted",
     ),
 ]
-WRITES = documented(400, 401, 403, 413, 415, 422, 503, 504)
+WRITES = documented(400, 401, 403, 413, 415, 422, 429, 503, 504)
 WITHDRAWALS = WRITES | documented(404)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import urllib.request
 from random import Random
 
 import pytest
@@ -116,6 +118,14 @@ def test_a_profile_posted_to_the_web_api_is_built(worker, client):
     assert 'thewall_records_total{stage="intake"}' in worker.get("/metrics")[1]
     assert worker.get("/tables/")[0] == 404
     assert worker.get("/router/")[0] == 404
+    # What another site's name is bound to, and what is no HTTP.
+    there = urllib.request.Request(worker.url("/profiles/overview/"), headers={"Host": "evil.lan"})
+    assert worker.request(there)[0] == 421
+    with socket.create_connection(("127.0.0.1", worker.settings.web_port), 10) as connection:
+        connection.sendall(b"what is this\r\n\r\n")
+        answer = connection.makefile("rb").read()
+    assert b"Server: thewall\r\n" in answer
+    assert "Traceback" not in worker.log.read_text()
 
 
 def test_errors_of_commands_are_one_sentence_without_a_traceback(settings):

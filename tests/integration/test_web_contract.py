@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -115,7 +116,11 @@ def test_each_operation_answers_with_each_status_that_it_describes(
     settings, worker, client, tmp_path
 ):
     nothing = settings.model_copy(
-        update={"topic_prefix": f"n{uuid4().hex[:8]}", "api_token": SecretStr(TOKEN)}
+        update={
+            "topic_prefix": f"n{uuid4().hex[:8]}",
+            "api_token": SecretStr(TOKEN),
+            "writes_per_s": 3.0,
+        }
     )
     idle = settings.model_copy(
         update={"topic_prefix": f"i{uuid4().hex[:8]}", "app_id": f"i{uuid4().hex[:8]}"}
@@ -141,6 +146,9 @@ def test_each_operation_answers_with_each_status_that_it_describes(
             contract.check(method, path, answer)
             if method != "get":
                 contract.check(method, path, send(unready, method, path, url(path)))
+        for method, path, operation in contract.operations():
+            if method != "get" and "429" in operation["responses"]:
+                wait_until(partial(_writes_too_often, contract, unready, method, path), 30)
     documented = {
         (method, path, status)
         for method, path, operation in contract.operations()
@@ -148,6 +156,12 @@ def test_each_operation_answers_with_each_status_that_it_describes(
     }
     missing = sorted(map(" ".join, documented - contract.asked - BY_CHANCE))
     assert not missing, "\n".join(missing)
+
+
+def _writes_too_often(contract: Contract, web: WebProcess, method: str, path: str) -> bool:
+    answer = send(web, method, path, url(path))
+    contract.check(method, path, answer)
+    return answer.status == 429
 
 
 def _answers(web: WebProcess) -> bool:

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from streams.settings import Settings
-from streams.web.guard import HEADERS, MOST_BYTES, Guard
+from streams.views.door import MOST_BYTES
+from streams.web.guard import HEADERS, Guard
 
 TOKEN = "a token that nobody knows"  # noqa: S105
 
@@ -24,6 +25,7 @@ async def ask(
     body: bytes = b"",
     chunks: int = 1,
     settings: Settings | None = None,
+    guard: Guard | None = None,
     **headers: str,
 ) -> tuple[int, dict[str, str], bytes]:
     given = {"host": "127.0.0.1:6060"} | {k.replace("_", "-"): v for k, v in headers.items()}
@@ -48,7 +50,7 @@ async def ask(
         "path": path,
         "headers": [(k.encode(), v.encode()) for k, v in given.items()],
     }
-    guard = Guard(app, settings or Settings(), lambda: 0.25)
+    guard = guard or Guard(app, settings or Settings(), lambda: 0.25)
     await guard(scope, receive, send)
     found = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
     return sent[0]["status"], found, b"".join(part.get("body", b"") for part in sent[1:])
@@ -142,3 +144,33 @@ async def test_beyond_loopback_nobody_writes_without_a_token():
     assert (await ask("DELETE", settings=settings))[0] == 403
     settings = Settings(page_host="0.0.0.0", api_token=TOKEN)
     assert (await ask("DELETE", settings=settings, authorization=f"Bearer {TOKEN}"))[0] == 200
+
+
+async def test_a_client_that_writes_too_often_is_told_when_to_go_on_and_may_read():
+    guard = Guard(app, Settings(writes_per_s=0.1), lambda: None)
+    assert (await ask("DELETE", guard=guard))[0] == 200
+    status, headers, body = await ask("DELETE", guard=guard)
+    assert (status, headers["retry-after"]) == (429, "10")
+    assert "0.1 times per second" in json.loads(body)["detail"]
+    assert (await ask(guard=guard))[0] == 200
+
+
+async def test_a_large_config_counts_as_many_writes():
+    guard = Guard(app, Settings(writes_per_s=1), lambda: None)
+    large = b"1 " * 40_960  # ten times 8 KiB
+    config = "/api/walls/w/config"
+    assert (await ask("POST", config, large, guard=guard, content_type="text/plain"))[0] == 200
+    assert (await ask("DELETE", guard=guard))[0] == 429
+
+
+async def test_tokens_are_not_guessed_faster_than_one_may_write():
+    guard = Guard(app, Settings(writes_per_s=0.1, api_token=TOKEN), lambda: None)
+    assert (await ask("DELETE", guard=guard, authorization="Bearer 1"))[0] == 401
+    assert (await ask("DELETE", guard=guard, authorization="Bearer 2"))[0] == 429
+
+
+async def test_what_another_site_has_begun_is_not_counted_against_the_page():
+    guard = Guard(app, Settings(writes_per_s=0.1), lambda: None)
+    for _ in range(3):
+        assert (await ask("POST", guard=guard, sec_fetch_site="cross-site"))[0] == 403
+    assert (await ask("DELETE", guard=guard))[0] == 200

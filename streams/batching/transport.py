@@ -59,6 +59,10 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Note an assignment; its records are fetched elsewhere."""
         consumer = self._ensure_consumer()
+        # As Java's consumer does. aiokafka would begin when this has returned: if that took longer
+        # than the session, the group would have lost this worker before its first heartbeat, again
+        # at each assignment, and two workers would keep each other from ever being assigned.
+        consumer._coordinator._start_heartbeat_task()  # noqa: SLF001 - no public way
         consumer.pause(*consumer.assignment())
         await super().on_partitions_assigned(assigned, generation_id)
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from unittest.mock import AsyncMock, Mock
 
 import pytest
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.protocol.group import HeartbeatRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -245,6 +246,45 @@ async def test_an_answered_heartbeat_renews_the_lease_from_when_it_was_asked(
     await _renewing(lease, coordinator, send)(HeartbeatRequest("group", 7, "member"))
     renewed = [(*c.args, c.kwargs["rebalancing"]) for c in lease.renewed.call_args_list]
     assert (renewed, lease.lost.called) == (known, lost)
+
+
+async def test_a_worker_that_takes_long_to_begin_with_its_partitions_stays_in_its_group(
+    monkeypatch,
+):
+    heard = Event()
+
+    async def coordinator_answers(_request):
+        heard.set()
+        return SimpleNamespace(error_code=0)
+
+    coordinator = GroupCoordinator.__new__(GroupCoordinator)
+    coordinator.__dict__.update(
+        {
+            "group_id": "group",
+            "generation": 2,
+            "member_id": "member",
+            "coordinator_id": 1,
+            "_heartbeat_task": None,
+            "_heartbeat_interval_ms": 1,
+            "_session_timeout_ms": 6000,
+            "_retry_backoff_ms": 100,
+            "_max_poll_interval": 1000,
+            "_subscription": SimpleNamespace(fetcher_idle_time=0),
+            "_send_req": coordinator_answers,
+        }
+    )
+
+    async def begin_slowly(*_):
+        await asyncio.wait_for(heard.wait(), 20)
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "on_partitions_assigned", begin_slowly)
+    thread = BatchConsumerThread.__new__(BatchConsumerThread)
+    consumer = Mock(_coordinator=coordinator, assignment=set)
+    monkeypatch.setattr(thread, "_ensure_consumer", lambda: consumer, raising=False)
+    await thread.on_partitions_assigned({TP("in", 0)}, 2)
+    coordinator._start_heartbeat_task()  # aiokafka does, when this is done: it is the same one
+    await coordinator._stop_heartbeat_task()
+    assert heard.is_set()
 
 
 async def test_a_worker_whose_version_was_replaced_ends_when_it_is_assigned_partitions(

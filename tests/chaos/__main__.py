@@ -156,6 +156,7 @@ class Chaos:
         begun = time.monotonic()
         self.probe()
         self.recovery_s.append(time.monotonic() - begun)
+        assert not self.load.died, self.load.died
 
     def run(self, faults: int) -> dict[str, object]:
         for number in (0, 1):
@@ -172,7 +173,9 @@ class Chaos:
             self.fault(kind)
             print(f"{number}/{faults} {kind}: {self.recovery_s[-1]:.1f} s", file=sys.stderr)
         self.load.stopped.set()
-        self.load.join(300)
+        self.load.join(900)
+        assert not self.load.is_alive()
+        assert not self.load.died, self.load.died
         replay = Replay(self.client)
 
         def idle() -> bool:
@@ -213,6 +216,7 @@ class Chaos:
             "restarts": self.restarts,
             "events": self.load.events,
             "transactions": self.load.transactions,
+            "transactional_producers_replaced": self.load.replaced,
             "events_not_acknowledged": self.load.failed,
             "rows": len(found.daily) + len(found.overview),
             "lost": lost,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import threading
 import time
+import traceback
 from collections import defaultdict
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,9 @@ MODES = (
     WallSettings("crew-per-profile", None, "ice"),
 )
 GARBAGE = (b"", b"\0\0", b"not avro at all", b"\0\xff\xff\xff\xff12345")
+# A transaction that fails with so many producers, one after another, fails for another reason than
+# an outage.
+MOST_PRODUCERS = 20
 
 
 class Load(threading.Thread):
@@ -52,6 +57,10 @@ class Load(threading.Thread):
         # Content of what was committed in transactions, by key.
         self.committed: dict[str, bytes] = {}
         self.transactions = 0
+        # Transactional producers that an outage has left in a state of no return.
+        self.replaced = 0
+        # Why what was to send until the end has ended before: without load, a run shows nothing.
+        self.died: list[str] = []
         self.config = {
             "bootstrap.servers": client.settings.bootstrap_servers,
             "enable.idempotence": True,
@@ -63,20 +72,32 @@ class Load(threading.Thread):
         self.producer = Producer(self.config)
 
     def run(self) -> None:
-        transactions = threading.Thread(target=self._transact, daemon=True)
+        transactions = threading.Thread(target=self._noted, args=(self._transact,), daemon=True)
         transactions.start()
+        self._noted(self._send)
+        transactions.join(300)
+        if transactions.is_alive():
+            self.died.append("the last transaction has not ended in 300 s")
+
+    def _noted(self, work: Callable[[], None]) -> None:
+        """Work until the end, and note what has ended it before."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - fails the run
+            self.died.append(repr(error))
+            traceback.print_exc()
+
+    def _send(self) -> None:
         while not self.stopped.is_set():
             self.send_one()
             self.producer.poll(0)
             time.sleep(self.random.uniform(0, 0.04))  # the load's rate, nothing waits for it
-        self.producer.flush(300)
-        transactions.join(300)
-        self.failed += transactions.is_alive()
+        self.failed += self.producer.flush(300)
 
     def _transact(self) -> None:
         """Transactions of a few profiles of walls of their own; a half of them is aborted."""
         random, codecs = Random(self.random.random()), self.client.codecs
-        producer = self._transactional()
+        producer = None
         while not self.stopped.is_set():
             sent: dict[str, bytes] = {}
             values: dict[str, bytes] = {}
@@ -87,37 +108,44 @@ class Load(threading.Thread):
                 sent[key] = heights
                 values[key] = codecs.encode(ProfileSubmitted(wall, number, list(heights)))
             is_aborted = random.random() < 0.5
-            while not self._transaction(producer, values, random.uniform(0, 0.3), is_aborted):
-                # Whether it is committed, nobody knows: the next one says the same again.
-                producer = self._transactional()
+            producer = self._transaction(producer, values, random.uniform(0, 0.3), is_aborted)
             if not is_aborted:
                 self.committed |= sent
             self.transactions += 1
             self.stopped.wait(random.uniform(0, 0.7))
 
-    def _transactional(self) -> Producer:
-        producer = Producer(
-            self.config | {"transactional.id": "chaos", "message.timeout.ms": 60_000}
-        )
-        _persist(lambda: producer.init_transactions(60))
-        return producer
-
     def _transaction(
-        self, producer: Producer, values: dict[str, bytes], open_s: float, is_aborted: bool
-    ) -> bool:
-        """Send a transaction; False if its producer can't go on, after an outage of the broker."""
-        end = producer.abort_transaction if is_aborted else producer.commit_transaction
-        try:
-            producer.begin_transaction()
-            for key, value in values.items():
-                producer.produce(self.client.topics.profiles.name, value, key)
-            self.stopped.wait(open_s)
-            _persist(lambda: end(60))
-        except KafkaException as error:
-            if not (error.args[0].fatal() or error.args[0].txn_requires_abort()):
-                raise
-            return False
-        return True
+        self,
+        producer: Producer | None,
+        values: dict[str, bytes],
+        open_s: float,
+        is_aborted: bool,
+    ) -> Producer:
+        """Send a transaction; returns the producer that could end it.
+
+        After an outage of the broker, a producer may take nothing any more, at any step. Whether
+        the transaction is committed, nobody knows then: the next producer says the same again.
+        """
+        for left in reversed(range(MOST_PRODUCERS)):
+            try:
+                if producer is None:
+                    producer = Producer(
+                        self.config | {"transactional.id": "chaos", "message.timeout.ms": 60_000}
+                    )
+                    _persist(partial(producer.init_transactions, 60))
+                producer.begin_transaction()
+                for key, value in values.items():
+                    producer.produce(self.client.topics.profiles.name, value, key)
+                self.stopped.wait(open_s)
+                end = producer.abort_transaction if is_aborted else producer.commit_transaction
+                _persist(partial(end, 60))
+                break
+            except KafkaException:
+                if not left:
+                    raise
+                producer = None
+                self.replaced += 1
+        return producer
 
     def send_one(self) -> None:
         if self.random.random() < 0.2:

@@ -34,7 +34,7 @@ class Host(Protocol):
 
     Attributes:
         output: What the agents send with.
-        prepare: Awaited with the records of a batch before its agent gets it.
+        prepare: Awaited with records before an agent gets them, and rows before Faust applies them.
         handle: Lets a stage process a batch; returns its outcome and the rows of its tables.
         dead_letter: Makes the dead letter of a record; None to make none.
         lease: Until when the worker owns its partitions.

@@ -211,13 +211,23 @@ class BatchConsumer(driver.Consumer):
                 continue
             # A changelog, in recovery: it is Faust that applies it.
             _check_readable(fetched)
-            await self.wait_first(self.callback(message), self.suspend_flow.wait())
+            await self.wait_first(self._recover(message), self.suspend_flow.wait())
             if not self.flow_active or generation != self.app.consumer_generation_id:
                 return
         if taken:
             await asyncio.sleep(0)
         else:
             await self._fetching.wait(POLL_S)
+
+    async def _recover(self, message: ConsumerMessage) -> None:
+        """Let Faust apply rows, once it is known how to decode them.
+
+        A newer worker may have written them by a schema that was not there when this one started.
+        Whoever decodes a row later has no way to wait without holding up the event loop.
+        """
+        rows = cast("RecordBatch", message.value)
+        await cast("Host", self.app).prepare(rows.records)
+        await self.callback(message)
 
     def stop_flow(self) -> None:
         """Hand over no more, and drop what no agent has begun: it will be fetched again."""

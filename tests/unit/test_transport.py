@@ -100,6 +100,7 @@ def consumer_of(generation=1, **attributes):
                 consumer_generation_id=generation,
                 buffers={},
                 read_until={},
+                prepare=AsyncMock(),
                 conf=SimpleNamespace(broker_max_poll_records=None),
             ),
             "_active_partitions": set(),
@@ -192,6 +193,29 @@ async def test_a_changelog_that_is_being_recovered_goes_to_faust_and_ends_with_t
     consumer.callback, consumer.wait_first = callback, first
     await consumer._hand_over()
     assert handed_over == [0, 1]
+
+
+async def test_rows_that_newer_code_has_written_are_recovered_once_their_schemas_are_known():
+    happened = []
+    row = SimpleNamespace(offset=2, timestamp=1000, key=b"w", value=b"by a schema not known yet")
+
+    async def fetch_schemas(records):
+        await asyncio.sleep(0)
+        happened.append(("schemas", [record.value for record in records]))
+
+    async def apply(message):
+        happened.append(("rows", [record.value for record in message.value.records]))
+
+    async def first(handing_over, suspended):
+        suspended.close()
+        await handing_over
+
+    consumer = consumer_of(flow_active=True, suspend_flow=Event())
+    consumer.callback, consumer.wait_first = apply, first
+    consumer.app.prepare = fetch_schemas
+    consumer._fetching.take.return_value = [Fetched(TP("changelog", 0), [row], 3)]
+    await consumer._hand_over()
+    assert happened == [("schemas", [row.value]), ("rows", [row.value])]
 
 
 def test_what_is_committed_is_the_position_and_not_the_last_record():

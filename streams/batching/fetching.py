@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
     from faust.types import TP
 
+# A fetch of all partitions returns as soon as one of them has a record. Not longer: after a
+# rebalance, the broker answers nothing on this connection before the fetch in flight returns.
+FETCH_MAX_WAIT_MS = 100
 # A partition whose records were not taken yet is left out of the fetch in flight, and waits until
 # that returns.
-FETCH_MAX_WAIT_MS = 20
+FETCH_OF_OTHERS_MAX_WAIT_MS = 20
 # For so long, records that are not taken yet keep others from being fetched. Usually they are taken
 # at once, and the next fetch is for all partitions again.
 TAKEN_WITHIN_S = 0.01
@@ -70,11 +73,23 @@ class Fetching:
             auto_offset_reset="earliest",
             # Records of uncommitted transactions are not read.
             isolation_level="read_committed",
-            fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
             **self._config,
         )
         await self._consumer.start()
         self._fetcher._prefetch_backoff = TAKEN_WITHIN_S  # noqa: SLF001 - no setting for it
+        self._choose_the_wait_of_each_fetch()
+
+    def _choose_the_wait_of_each_fetch(self) -> None:
+        # aiokafka has one setting for all fetches, and reads it when it makes a request.
+        fetcher = self._fetcher
+        make_requests = fetcher._get_actions_per_node  # noqa: SLF001
+
+        def make_requests_that_wait(assignment: Any) -> Any:
+            wait_ms = FETCH_OF_OTHERS_MAX_WAIT_MS if fetcher._records else FETCH_MAX_WAIT_MS  # noqa: SLF001
+            fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001
+            return make_requests(assignment)
+
+        fetcher._get_actions_per_node = make_requests_that_wait  # noqa: SLF001
 
     async def stop(self) -> None:
         """Disconnect."""

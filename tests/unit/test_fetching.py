@@ -74,3 +74,19 @@ async def test_the_wait_for_records_ends_when_there_are_some_or_somebody_takes_a
         end()
         await asyncio.wait_for(waiting, 5)
     await asyncio.wait_for(fetching.wait(0.01), 5)
+
+
+async def test_a_fetch_that_leaves_out_a_partition_returns_sooner_than_one_that_finds_nothing(
+    monkeypatch,
+):
+    fetcher = SimpleNamespace(_records={})
+    fetcher._get_actions_per_node = lambda _: fetcher._fetch_max_wait_ms
+    consumer = Mock(start=AsyncMock(), _fetcher=fetcher)
+    monkeypatch.setattr("aiokafka.AIOKafkaConsumer", lambda **_: consumer)
+    monkeypatch.setattr("aiokafka.consumer.fetcher.MemoryRecords", None)
+    monkeypatch.setattr("aiokafka.consumer.fetcher.PartitionRecords", None)
+    await Fetching().start()
+    of_all = fetcher._get_actions_per_node(None)
+    fetcher._records[IN] = [RECORD]  # not taken yet
+    of_others = fetcher._get_actions_per_node(None)
+    assert of_others < of_all

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.cpu import CpuSeconds, cpu_seconds
 from bench.environments import PEERS, java_command, python_with
 from bench.wire import ROOT
-from streams.devstack.stack import free_port as free_port
+from streams.devstack.ports import free_port as free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -65,5 +65,5 @@ def load_settings(**overrides: object) -> Settings:
         "create_topics": settings.create_topics or not settings.kafka_user,
     }
     default = {name: field.default for name, field in Settings.model_fields.items()}
-    security = {n: v for n, v in stack.security.items() if getattr(settings, n) == default[n]}
-    return Settings.model_validate(settings.model_dump(exclude_unset=True) | found | security)
+    of_stack = {n: v for n, v in stack.settings.items() if getattr(settings, n) == default[n]}
+    return Settings.model_validate(settings.model_dump(exclude_unset=True) | found | of_stack)

@@ -30,6 +30,16 @@ def up(
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete all data first.")] = False,
     kafka_port: Port = None,
     registry_port: Port = None,
+    brokers: Annotated[
+        int | None,
+        typer.Option(
+            help="1, or 3: a cluster that does without any one of them. As many as the data is "
+            "of, else 1, if not given.",
+            min=1,
+            max=3,
+            show_default=False,
+        ),
+    ] = None,
     secure: Annotated[
         bool,
         typer.Option(
@@ -56,8 +66,8 @@ def up(
         note("the stack runs already")
     with progress() as update:
         running = stack.up(
-            fresh=fresh, kafka_port=kafka_port, registry_port=registry_port, same_ports=in_use,
-            on_progress=update,
+            fresh=fresh, brokers=brokers, kafka_port=kafka_port, registry_port=registry_port,
+            same_ports=in_use, on_progress=update,
         )  # fmt: skip
     if isinstance(stack, SecureStack):
         settings = with_current_version(load_settings())
@@ -79,15 +89,13 @@ def _has_workers(stack: Stack) -> bool:
 
 def down() -> None:
     """Stop Kafka and the schema registry; their data stays."""
-    stopped = Stack(stack_directory()).down()
+    stopped = stack_in(stack_directory()).down()
     note("the stack is stopped" if stopped else "the stack does not run")
 
 
 def status(as_json: AsJson = False) -> None:
     """Show whether Kafka and the schema registry run, and where; exit status 1 if they do not."""
-    stack = Stack(stack_directory())
-    running = stack.addresses()
-    addresses = {"kafka": running.bootstrap_servers, "registry": running.registry_url}
+    stack = stack_in(stack_directory())
     rows = []
     for daemon in stack.daemons:
         process = daemon.process()
@@ -96,7 +104,7 @@ def status(as_json: AsJson = False) -> None:
                 "name": daemon.name,
                 "running": process is not None,
                 "pid": process.pid if process else None,
-                "address": addresses[daemon.name] if process else None,
+                "address": stack.address(daemon) if process else None,
                 "memory_mb": process.memory_info().rss >> 20 if process else None,
                 "log": str(daemon.log_file),
             }

@@ -8,7 +8,6 @@ do everything, is known by its certificate, on a listener of its own.
 from __future__ import annotations
 
 import secrets
-from dataclasses import astuple
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 
@@ -27,19 +26,12 @@ from confluent_kafka.admin import (
 )
 
 from streams.devstack.files import write_whole
+from streams.devstack.ports import HOST
 from streams.devstack.processes import StackError
-from streams.devstack.stack import (
-    HOST,
-    REGISTRY_API,
-    Ports,
-    Stack,
-    StackAddresses,
-    free_port,
-    is_secure,
-)
+from streams.devstack.stack import LISTENERS, Stack, is_secure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 MECHANISM = "SCRAM-SHA-512"
@@ -60,7 +52,10 @@ REGISTRY_TOPICS = ("kafkasql-journal", "kafkasql-snapshots", "registry-events")
 
 
 class SecureStack(Stack):
-    """One Kafka node and one registry, with TLS, users and rights."""
+    """Kafka and one registry, with TLS, users and rights."""
+
+    listeners = (*LISTENERS, "internal")
+    registry_scheme = "https"
 
     def __init__(self, directory: Path) -> None:
         """Name the stack of a directory; nothing is touched before it is started."""
@@ -85,21 +80,17 @@ class SecureStack(Stack):
             "registry_ca": ca,
         }
 
-    def addresses(self) -> StackAddresses:
-        """Where the stack answers, or would, and what an operator has to know."""
-        ports = self._ports()
+    def client_settings(self) -> dict[str, Any]:
+        """What an operator should set, by name of the setting."""
         security = self.security(OPERATOR) if is_secure(self.directory) else {}
-        return StackAddresses(
-            f"{HOST}:{ports.kafka}", f"https://{HOST}:{ports.registry}{REGISTRY_API}", security
-        )
+        return super().client_settings() | security
 
-    def start_kafka(self) -> None:
-        """Start the broker without waiting for it; the first time, make what it is known by."""
+    def prepare_files(self) -> None:
+        """The first time, make what the broker and its users are known by."""
         if not is_secure(self.directory):
-            if (self.directory / "data").exists():
+            if self._has_data():
                 raise StackError("the stack has data without users: begin anew with --fresh")
             self._make_secrets()
-        super().start_kafka()
 
     def _make_secrets(self) -> None:
         try:
@@ -123,7 +114,6 @@ class SecureStack(Stack):
             self._write(f"{name}.pem", text + chain)
         for user in (*ROLES, REGISTRY_USER):
             self._write(f"{user}.password", secrets.token_urlsafe(24))
-        self._write("internal.port", str(free_port(astuple(self._ports()))))
         # Last: that it is there says that all is.
         self._write("ca.pem", authority.cert_pem.bytes().decode())
 
@@ -132,17 +122,13 @@ class SecureStack(Stack):
         write_whole(self._files / name, text)
         (self._files / name).chmod(0o600)
 
-    @property
-    def _internal_port(self) -> int:
-        return int((self._files / "internal.port").read_text(encoding="utf-8"))
-
-    def broker_properties(self, ports: Ports) -> dict[str, object]:
+    def broker_properties(self, ports: Mapping[str, int]) -> dict[str, object]:
         """Three listeners: for clients, for the broker's own administration, for the controller."""
         login = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-        clients = f"CLIENTS://{HOST}:{ports.kafka}"
-        internal = f"INTERNAL://{HOST}:{self._internal_port}"
+        clients = f"CLIENTS://{HOST}:{ports['kafka']}"
+        internal = f"INTERNAL://{HOST}:{ports['internal']}"
         return {
-            "listeners": f"{clients},{internal},CONTROLLER://{HOST}:{ports.controller}",
+            "listeners": f"{clients},{internal},CONTROLLER://{HOST}:{ports['controller']}",
             "advertised.listeners": f"{clients},{internal}",
             "listener.security.protocol.map": "CLIENTS:SASL_SSL,INTERNAL:SSL,CONTROLLER:SSL",
             "inter.broker.listener.name": "INTERNAL",
@@ -160,14 +146,14 @@ class SecureStack(Stack):
             "super.users": "User:kafka",
         }
 
-    def registry_environment(self, ports: Ports) -> dict[str, str]:
+    def registry_environment(self, port: int) -> dict[str, str]:
         """HTTPS with users, whose roles say what they may do; and a user of the broker."""
         login = (
             "org.apache.kafka.common.security.scram.ScramLoginModule required "
             f'username="{REGISTRY_USER}" password="{self.password(REGISTRY_USER)}";'
         )
         environment = {
-            "QUARKUS_HTTP_SSL_PORT": str(ports.registry),
+            "QUARKUS_HTTP_SSL_PORT": str(port),
             "QUARKUS_HTTP_INSECURE_REQUESTS": "disabled",
             "QUARKUS_HTTP_SSL_CERTIFICATE_FILES": str(self._files / "registry.crt"),
             "QUARKUS_HTTP_SSL_CERTIFICATE_KEY_FILES": str(self._files / "registry.key"),
@@ -192,9 +178,11 @@ class SecureStack(Stack):
 
     def admin(self) -> AdminClient:
         """A client that may do everything: it has the broker's own certificate."""
+        ports = self._ports()
+        internal = [f"{HOST}:{ports[broker.numbered('internal')]}" for broker in self.brokers]
         return AdminClient(
             {
-                "bootstrap.servers": f"{HOST}:{self._internal_port}",
+                "bootstrap.servers": ",".join(internal),
                 "security.protocol": "SSL",
                 "ssl.ca.location": str(self._files / "ca.pem"),
                 "ssl.certificate.location": str(self._files / "kafka.crt"),
@@ -256,14 +244,8 @@ class SecureStack(Stack):
         except KafkaException as error:
             raise StackError(f"{user} could not be given rights: {error.args[0].str()}") from error
 
-    def _kafka_answers(self) -> bool:
-        try:
-            return bool(self.admin().list_topics(timeout=1).brokers)
-        except KafkaException:
-            return False
-
     def _registry_answers(self) -> bool:
-        connection = HTTPConnection(HOST, self._ports().management, timeout=2)
+        connection = HTTPConnection(HOST, self._ports()["management"], timeout=2)
         try:
             connection.request("GET", "/health/ready")
             return connection.getresponse().status == 200

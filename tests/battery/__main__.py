@@ -35,7 +35,7 @@ from streams.contract.codecs import load_schema
 from streams.contract.records import DeadLetter, ProfileAccepted, SettingsAccepted
 from streams.contract.topics import partition_of
 from streams.devstack import Stack
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from streams.operations.verification import accepted_walls, expected_rows, published_rows
 from streams.settings import Settings
 from tests.battery.foreign import CODECS, Foreign, records

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from streams.settings import Settings
 from tests.harness.processes import Worker
 

@@ -1,6 +1,7 @@
 """`make chaos SEED=1 FAULTS=100`: faults of all kinds, under load, on a real stack.
 
-The last line is one JSON object with the figures; the exit status is 0 only if all held.
+With `BROKERS=3`, what fails is a broker of a cluster, and no worker may end of it. The last line is
+one JSON object with the figures; the exit status is 0 only if all held.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from domain.wall import Wall
 from streams.client.client import Client
 from streams.contract.records import DeadLetter
 from streams.devstack import Stack
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from streams.operations.replay import Replay
 from streams.operations.verification import expected_rows, published_rows
 from streams.settings import Settings
@@ -32,17 +33,30 @@ from tests.harness.processes import environment
 from tests.harness.waiting import wait_until
 
 SESSION_S = 6
+# How often each kind of fault is chosen; of workers and what is there once, and of a cluster.
+KINDS = {
+    "kill_worker": 6,
+    "kill_worker_at_a_point": 6,
+    "stop_worker_past_its_session": 3,
+    "block_event_loop": 1,
+    "kill_broker": 2,
+    "kill_registry": 1,
+    "rebalance": 2,
+}
+KINDS_OF_CLUSTER = {"kill_one_of_the_brokers": 4, "stop_one_of_the_brokers": 1}
 
 
 class Chaos:
-    """Two workers, a broker and a registry, and what is done to them."""
+    """Two workers, a broker or three, and a registry, and what is done to them."""
 
-    def __init__(self, directory: Path, seed: int, store: str) -> None:
+    def __init__(self, directory: Path, seed: int, store: str, brokers: int) -> None:
         self.random = Random(seed)
         self.directory = directory
         self.stack = Stack(directory / "stack")
-        running = self.stack.up()
+        running = self.stack.up(brokers=brokers)
+        self.kinds = KINDS if brokers == 1 else KINDS_OF_CLUSTER
         self.settings = Settings(
+            **running.settings,
             create_topics=True,
             bootstrap_servers=running.bootstrap_servers,
             registry_url=running.registry_url,
@@ -50,8 +64,9 @@ class Chaos:
             topic_prefix="chaos",
             partitions=4,
             data_dir=directory / "data",
-            session_timeout_s=SESSION_S,
-            watchdog_s=20,
+            # A cluster needs 9 s to notice that a broker is gone: there, as it is unless set.
+            session_timeout_s=SESSION_S if brokers == 1 else 30,
+            watchdog_s=20 if brokers == 1 else 120,
             store=store,
         )
         self.client = Client(self.settings)
@@ -117,8 +132,29 @@ class Chaos:
 
     def kill_broker(self) -> None:
         self.stack.kafka.kill()
-        self.stack.start_kafka()
+        self.stack.start_broker(self.stack.kafka)
         self.stack.wait()
+
+    def kill_one_of_the_brokers(self) -> None:
+        """Which stays away until an event is built without it."""
+        self.random.choice(self.stack.brokers).kill()
+
+    def stop_one_of_the_brokers(self) -> None:
+        self.random.choice(self.stack.brokers).stop()
+
+    def complete_cluster(self) -> None:
+        """Start the broker that is away, and wait until it has all that the others have."""
+        for broker in self.stack.brokers:
+            if not broker.alive():
+                self.stack.start_broker(broker)
+        self.stack.wait()
+        admin, replicas = self.stack.admin(), self.settings.replication_factor
+
+        def is_in_sync() -> bool:
+            topics = admin.list_topics(timeout=10).topics.values()
+            return all(len(p.isrs) == replicas for t in topics for p in t.partitions.values())
+
+        wait_until(is_in_sync, 120, "all replicas are in sync")
 
     def kill_registry(self) -> None:
         self.stack.registry.kill()
@@ -157,15 +193,15 @@ class Chaos:
         self.probe()
         self.recovery_s.append(time.monotonic() - begun)
         assert not self.load.died, self.load.died
+        self.complete_cluster()
 
     def run(self, faults: int) -> dict[str, object]:
         for number in (0, 1):
             self.start(number)
         self.probe()
         self.load.start()
-        kinds = ["kill_worker", "kill_worker_at_a_point", "stop_worker_past_its_session",
-                 "block_event_loop", "kill_broker", "kill_registry", "rebalance"]  # fmt: skip
-        weights = [6, 6, 3, 1, 2, 1, 2]
+        kinds = list(self.kinds)
+        weights = list(self.kinds.values())
         order = self.random.choices(kinds, weights, k=max(0, faults - len(kinds)))
         order += kinds[:faults]
         self.random.shuffle(order)
@@ -246,14 +282,15 @@ def held(figures: dict[str, object]) -> bool:
         and figures["dead_letters_exact"]
         and figures["digest_equal"]
         and figures["faults_with_work_in_flight"] >= faults * 0.8
+        and (figures["brokers"] == 1 or figures["restarts"] == 0)
     )
 
 
-def run(seed: int, faults: int, store: str, directory: Path) -> dict[str, object]:
+def run(seed: int, faults: int, store: str, directory: Path, brokers: int = 1) -> dict[str, object]:
     """One run; the figures."""
-    chaos = Chaos(directory, seed, store)
+    chaos = Chaos(directory, seed, store, brokers)
     try:
-        return {"seed": seed, "store": store} | chaos.run(faults)
+        return {"seed": seed, "store": store, "brokers": brokers} | chaos.run(faults)
     finally:
         chaos.close()
 
@@ -264,10 +301,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=int, default=20)
     parser.add_argument("--store", choices=("memory", "rocksdb"), default="memory")
+    parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
     arguments = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="thewall-chaos-"))
     print(f"logs are in {directory}", file=sys.stderr)
-    figures = run(arguments.seed, arguments.faults, arguments.store, directory)
+    figures = run(arguments.seed, arguments.faults, arguments.store, directory, arguments.brokers)
     print(json.dumps(figures))
     return 0 if held(figures) else 1
 

@@ -17,7 +17,7 @@ from unittest.mock import patch
 from filelock import FileLock
 
 from streams.devstack import Stack, StackAddresses, artifacts
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from tests.harness.forking import parent
 from tests.harness.processes import environment
 from tests.harness.waiting import wait_until

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from streams.client.client import Client
 from streams.contract.clients import broker_config
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from streams.settings import Settings
 from tests.harness.processes import running_worker
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from confluent_kafka import Consumer
 
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from streams.operations.background import BackgroundWorkers
 from streams.operations.readiness import ready_answer
 from tests.harness.processes import environment, run_thewall, thewall

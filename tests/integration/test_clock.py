@@ -18,7 +18,7 @@ from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.clocks import WallClock
 from streams.contract.topics import partition_of
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from streams.operations.verification import accepted_walls, expected_rows, published_rows
 from tests.harness.pipeline import wait_until_idle
 from tests.harness.processes import environment, running_worker, thewall

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from tests.harness.command_line import thewall_here
 from tests.harness.processes import run_thewall, thewall
 from tests.harness.waiting import wait_until

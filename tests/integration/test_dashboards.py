@@ -20,7 +20,7 @@ import yaml
 
 from dashboards.panels import expressions, texts
 from streams.client.kafka import ANY_PARTITION, produce
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from tests.harness.pipeline import submit_walls
 from tests.harness.processes import running_worker
 from tests.harness.waiting import wait_until

@@ -19,7 +19,7 @@ from streams.batching.producer import LostMessage
 from streams.batching.rocks import POSITION, RocksDirectory, RocksRowStore
 from streams.contract.records import DailyUsage
 from streams.devstack.console import CONSUMER_GROUPS, tool_command
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from streams.operations.replay import Replay
 from streams.operations.verification import published_rows
 from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wait_until_idle

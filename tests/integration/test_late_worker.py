@@ -15,7 +15,7 @@ from streams.client.errors import ClientError
 from streams.client.kafka import ANY_PARTITION, produce
 from streams.client.versions import check_current
 from streams.contract.records import VersionSwitched
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from tests.harness.pipeline import assert_equal_to_the_domain, wait_until_idle
 from tests.harness.processes import Worker, environment, running_worker, thewall
 from tests.harness.waiting import wait_until

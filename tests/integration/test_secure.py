@@ -6,8 +6,8 @@ import pytest
 
 from streams.client.client import Client
 from streams.contract.topics import Topics
+from streams.devstack.ports import free_port
 from streams.devstack.secure import SecureStack
-from streams.devstack.stack import free_port
 from streams.operations.rights import ROLES, rights
 from streams.settings import Settings
 from tests.harness.processes import run_thewall, running_worker, thewall

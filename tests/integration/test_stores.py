@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from streams.operations.replay import Replay
 from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wait_until_idle
 from tests.harness.processes import run_thewall, running_worker, thewall

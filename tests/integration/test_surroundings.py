@@ -11,7 +11,7 @@ import pytest
 from platformdirs import user_cache_path
 
 from streams.devstack import Stack
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from tests.harness.walls import EXERCISE_CONFIG
 
 pytestmark = pytest.mark.timeout(400)

@@ -15,7 +15,7 @@ from domain.account import account_of
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.kafka import ANY_PARTITION, produce
-from streams.devstack.stack import free_port
+from streams.devstack.ports import free_port
 from tests.harness.processes import run_thewall, running_worker, thewall
 from tests.harness.waiting import wait_until
 from tests.harness.walls import EXERCISE_CONFIG

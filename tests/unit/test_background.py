@@ -66,4 +66,4 @@ def test_a_broker_that_would_be_at_another_port_under_workers_is_not_started(sta
     assert isinstance(done.exception, StackError)
     assert "stop them first with `thewall worker --stop`" in str(done.exception)
     assert not stack.kafka.alive()
-    assert stack._ports().kafka == 29998
+    assert stack._ports()["kafka"] == 29998

@@ -14,7 +14,6 @@ import pytest
 
 from streams.devstack import Stack, files, processes
 from streams.devstack.processes import Daemon
-from streams.devstack.stack import Ports
 from tests.harness.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -106,7 +105,7 @@ def test_a_state_file_that_is_broken_is_as_good_as_none(daemon, tmp_path, conten
 @pytest.mark.parametrize("content", [*BROKEN, b'{"kafka": 1}', b'{"kafka": true}'])
 def test_ports_that_are_not_known_are_no_address(tmp_path, content):
     (tmp_path / "ports.json").write_bytes(content)
-    assert Stack(tmp_path)._ports() == Ports()
+    assert Stack(tmp_path)._ports() == {}
     assert not Stack(tmp_path).runs()
 
 

@@ -378,9 +378,11 @@ class Stack:
         for name in names:
             known = last.get(name, 0)
             if not chosen.get(name):
-                kept = self._daemon_of(name).alive() or (
-                    known and known not in chosen.values() and is_free(known)
-                )
+                if (runs := self._daemon_of(name)).alive() and not known:
+                    raise StackError(
+                        f"{runs.name} was started by an earlier version: run `thewall down` first"
+                    )
+                kept = runs.alive() or (known and known not in chosen.values() and is_free(known))
                 chosen[name] = known if kept else free_port(chosen.values())
         if same and any(
             chosen.get(daemon.name) != last.get(daemon.name) for daemon in self.daemons

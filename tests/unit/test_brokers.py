@@ -11,6 +11,8 @@ from streams.cli import app
 from streams.cli.settings import load_settings
 from streams.devstack import Stack, StackError, artifacts
 from streams.devstack.broker import common_properties
+from streams.devstack.processes import Daemon
+from streams.devstack.secure import SecureStack
 
 ONE = {"kafka": 29998, "controller": 29997, "registry": 29996, "management": 29995}
 THREE = ONE | {"kafka-2": 29994, "kafka-3": 29993, "controller-2": 29992, "controller-3": 29991}
@@ -76,3 +78,14 @@ def test_what_kafka_keeps_itself_has_as_many_replicas_as_there_are_brokers():
         told = common_properties(controllers)
         assert {told[name] for name in told if name.endswith("replication.factor")} == {replicas}
         assert {told[n] for n in told if n.endswith(("min.isr", "insync.replicas"))} == {in_sync}
+
+
+def test_a_secure_stack_of_an_earlier_version_that_runs_is_left_alone_and_said(
+    ports, tmp_path, monkeypatch
+):
+    ports(ONE)
+    monkeypatch.setattr(artifacts, "fetch", lambda *_: None)
+    monkeypatch.setattr(Daemon, "alive", lambda _: True)
+    with pytest.raises(StackError, match="kafka was started by an earlier version: run `thewall d"):
+        SecureStack(tmp_path).up()
+    assert json.loads((tmp_path / "ports.json").read_text()) == ONE

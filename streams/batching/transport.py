@@ -128,6 +128,7 @@ class BatchConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._done: dict[TP, int] = {}
+        self._checking: asyncio.Task[None] | None = None
         super().__init__(*args, **kwargs)
         self._fetching = self._new_fetching()
 
@@ -186,11 +187,22 @@ class BatchConsumer(driver.Consumer):
         while not (self.should_stop or fetcher.should_stop):
             if not self.flow_active:
                 await self.wait(self.can_resume_flow.wait())
-            elif app.fault is not None and not app.in_recovery:
+            elif not (app.in_recovery or self._is_checked()):
                 await self.sleep(HALTED_S)
             else:
                 cast("BatchConsumerThread", self._thread).note_poll()
                 await self._hand_over()
+
+    def _is_checked(self) -> bool:
+        """Whether it is known by now that what is assigned may be processed."""
+        checked = self._checking is None or self._checking.done()
+        return checked and cast("Host", self.app).fault is None
+
+    async def _check_assignment(self) -> None:
+        try:
+            await asyncio.to_thread(cast("Host", self.app).check_assignment)
+        except Exception as error:  # noqa: BLE001 - ends the worker
+            crash("the partitions that were assigned must not be processed", error)
 
     async def _hand_over(self) -> None:
         """Take what was fetched and hand it over, a message a partition; wait if there is none."""
@@ -315,10 +327,9 @@ class BatchConsumer(driver.Consumer):
         """
         self._done.clear()
         self._fetching.begin({})  # nothing, until it is sought to where this worker goes on
-        try:
-            await asyncio.to_thread(cast("Host", self.app).check_assignment)
-        except Exception as error:  # noqa: BLE001 - ends the worker
-            crash("the partitions that were assigned must not be processed", error)
+        # Not awaited here, where the whole group would wait for this worker: tables are recovered
+        # meanwhile, and no record is taken before the answer.
+        self._checking = asyncio.create_task(self._check_assignment())
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:

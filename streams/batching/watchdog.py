@@ -95,7 +95,11 @@ class Watchdog:
         admin = AdminClient(self._config)
         while not self._stopped.wait(min(self._timeout_s / 8, LONGEST_INTERVAL_S)):
             reached = self._reached(consumer, admin)
-            if reached is not None:
+            if reached is None:
+                # If the broker that coordinates the group was down while it was asked, an admin
+                # client gets no answer about the group any more.
+                admin = AdminClient(self._config)
+            else:
                 self._on_lag(self._age.measure(reached, time.monotonic()))
             if self._is_halted():
                 self._since.clear()

@@ -8,16 +8,10 @@ record on `wall.versions` has the ids of the topics that the state was made of.
 
 from __future__ import annotations
 
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    KafkaError,
-    KafkaException,
-    TopicCollection,
-    TopicPartition,
-)
+from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from streams.client.errors import ClientError
@@ -30,6 +24,7 @@ from streams.client.kafka import (
     produce,
 )
 from streams.client.versions import recorded, topics_key
+from streams.contract.clients import broker_config
 from streams.contract.records import VersionSwitched
 from streams.contract.topics import Topics, partition_mismatch
 
@@ -97,6 +92,15 @@ class TopicWatch:
         self._topics = Topics.of(settings)
         self.ids = dict(ids)
 
+    @cached_property
+    def _consumer(self) -> Consumer:
+        """A consumer that joins no group: it asks for what the group has committed.
+
+        An admin client gets no answer to that for minutes, or aborts the process, once the broker
+        that coordinates the group was down while it asked.
+        """
+        return Consumer({**broker_config(self._settings), "group.id": self._settings.group})
+
     def present(self) -> dict[str, Described]:
         """The topics of the version that are there.
 
@@ -153,14 +157,7 @@ class TopicWatch:
             dict.fromkeys(partitions, OffsetSpec.earliest()), request_timeout=REQUEST_TIMEOUT_S
         )
         low = {(tp.topic, tp.partition): found.result().offset for tp, found in first.items()}
-        [asked] = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(self._settings.group, partitions)]
-        ).values()
-        try:
-            committed = asked.result(REQUEST_TIMEOUT_S)
-        except FutureTimeoutError as error:  # the coordinator starts again, after its broker
-            raise KafkaException(KafkaError(KafkaError.REQUEST_TIMED_OUT)) from error
-        for tp in committed.topic_partitions:
+        for tp in self._consumer.committed(partitions, timeout=REQUEST_TIMEOUT_S):
             # Offsets that were never committed, or have expired, say nothing.
             if 0 <= tp.offset < low[tp.topic, tp.partition]:
                 return (

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.client.kafka import REQUEST_TIMEOUT_S
@@ -44,6 +44,8 @@ class PipelineWatch:
         self._generation = generation
         self._settings = settings
         self._admin = AdminClient(broker_config(settings))
+        # The group's offsets, by group; it joins none.
+        self._consumers: dict[str, Consumer] = {}
         self._ends: deque[tuple[float, Offsets]] = deque(maxlen=int(REMEMBERED_S / ASK_EVERY_S))
         self._task: asyncio.Task[None] | None = None
 
@@ -75,13 +77,16 @@ class PipelineWatch:
                 except KafkaException as error:
                     # The last answer stays, and grows old, as all that is shown does.
                     log.warning("the pipeline can't be looked at: %s", error.args[0].str())
+                    # If the broker that coordinates the group was down while it was asked, an
+                    # admin client gets no answer about the group any more.
+                    self._admin = AdminClient(broker_config(self._settings))
             await asyncio.sleep(ASK_EVERY_S)
 
     def _ask(self, generation: Generation) -> Pipeline:
         topics, settings = generation.topics, generation.settings
         read: list[Topic] = [getattr(topics, name) for stage in STAGES for name in stage.reads]
         # First what was read, then what there is: nobody has read more than there is.
-        committed = self._committed(settings.group)
+        committed = self._committed(settings.group, read)
         first = self._offsets(read, OffsetSpec.earliest())
         ends = self._offsets(topics.all(), OffsetSpec.latest())
         now = time.monotonic()
@@ -157,19 +162,25 @@ class PipelineWatch:
             topic=topic, end=end, rate_per_s=round(came / seconds, 1) if seconds else 0.0
         )
 
-    def _committed(self, group: str) -> Offsets:
-        asked = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], request_timeout=REQUEST_TIMEOUT_S
-        )
-        found = asked[group].result().topic_partitions or []
+    def _committed(self, group: str, topics: list[Topic]) -> Offsets:
+        # Not asked of the admin client: one whose question is still open when it asks again after
+        # an outage may abort the process.
+        if group not in self._consumers:
+            config = broker_config(self._settings) | {"group.id": group}
+            self._consumers = {group: Consumer(config)}
+        partitions = self._partitions(topics)
+        found = self._consumers[group].committed(partitions, timeout=REQUEST_TIMEOUT_S)
         return {(tp.topic, tp.partition): tp.offset for tp in found}
 
-    def _offsets(self, topics: list[Topic], spec: OffsetSpec) -> Offsets:
-        wanted = {
-            TopicPartition(topic.name, partition): spec
+    def _partitions(self, topics: list[Topic]) -> list[TopicPartition]:
+        return [
+            TopicPartition(topic.name, partition)
             for topic in topics
             for partition in range(topic.partitions(self._settings))
-        }
+        ]
+
+    def _offsets(self, topics: list[Topic], spec: OffsetSpec) -> Offsets:
+        wanted = dict.fromkeys(self._partitions(topics), spec)
         found = self._admin.list_offsets(wanted, request_timeout=REQUEST_TIMEOUT_S)
         return {(tp.topic, tp.partition): f.result().offset for tp, f in found.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from asyncio import Event
 from collections import defaultdict
 from types import SimpleNamespace
@@ -106,6 +107,7 @@ def consumer_of(generation=1, **attributes):
             "_active_partitions": set(),
             "_fetching": Mock(take=AsyncMock(return_value=[]), wait=AsyncMock()),
             "_is_changelog_tp": lambda tp: tp.topic == "changelog",
+            "_checking": None,
             "_committed_offset": defaultdict(lambda: None),
         }
         | attributes
@@ -156,6 +158,7 @@ async def test_fetching_that_is_cancelled_in_a_rebalance_ends_in_peace_if_the_wo
 ):
     consumer = consumer_of(flow_active=True, _stopped=Event(), _crashed=Event())
     consumer.app.should_stop, consumer.app.fault = stopping, None
+    consumer.app.in_recovery = False
     consumer._thread = Mock()
     consumer._fetching.wait.side_effect = asyncio.CancelledError
     draining = consumer._drain_messages(SimpleNamespace(should_stop=False))
@@ -311,18 +314,30 @@ async def test_a_worker_that_takes_long_to_begin_with_its_partitions_stays_in_it
     assert heard.is_set()
 
 
-async def test_a_worker_whose_version_was_replaced_ends_when_it_is_assigned_partitions(
+async def test_whether_an_assignment_may_be_processed_is_found_out_before_its_first_record(
     monkeypatch,
 ):
-    happened: list[str] = []
-    monkeypatch.setattr("streams.batching.transport.crash", lambda *_: happened.append("died"))
-
-    async def assigned(*_):
-        happened.append("assigned")
-
-    monkeypatch.setattr(driver.Consumer, "on_partitions_assigned", assigned)
-    consumer = BatchConsumer.__new__(BatchConsumer)
-    consumer._done, consumer._fetching = {}, Mock()
-    consumer.app = SimpleNamespace(check_assignment=Mock(side_effect=RuntimeError("replaced")))
+    may_answer = threading.Event()
+    monkeypatch.setattr(driver.Consumer, "on_partitions_assigned", AsyncMock())
+    consumer = consumer_of(_done={})
+    consumer.app.fault, consumer.app.check_assignment = None, lambda: may_answer.wait(20)
+    # The group does not wait for the answer: this returns.
     await consumer.on_partitions_assigned({TP("in", 0)}, 2)
-    assert happened == ["died", "assigned"]  # it is dead by then
+    assert not consumer._is_checked()
+    may_answer.set()
+    await consumer._checking
+    assert consumer._is_checked()
+    consumer.app.fault = "a topic was deleted"
+    assert not consumer._is_checked()
+
+
+async def test_a_worker_whose_version_was_replaced_ends_before_the_first_record(monkeypatch):
+    died = Mock()
+    monkeypatch.setattr("streams.batching.transport.crash", died)
+    monkeypatch.setattr(driver.Consumer, "on_partitions_assigned", AsyncMock())
+    consumer = consumer_of(_done={})
+    consumer.app.check_assignment = Mock(side_effect=RuntimeError("replaced"))
+    await consumer.on_partitions_assigned({TP("in", 0)}, 2)
+    assert not consumer._is_checked()
+    await consumer._checking
+    died.assert_called_once()

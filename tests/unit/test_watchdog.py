@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from streams.batching import watchdog
 from streams.batching.watchdog import LagAge, Reached, Watchdog
@@ -78,6 +80,24 @@ def test_a_worker_without_partitions_watches_all_of_them_as_long_as_nobody_has_a
     group = SimpleNamespace(result=lambda: SimpleNamespace(members=members))
     admin = SimpleNamespace(describe_consumer_groups=lambda *_, **__: {"group": group})
     assert dog.watched(admin) == watched
+
+
+def test_after_an_outage_the_group_is_asked_for_by_a_client_that_was_not_there_before(monkeypatch):
+    asked = []
+
+    class Admin:
+        def __init__(self, _config):
+            self.number = len(asked)
+
+        def describe_consumer_groups(self, *_, **__):
+            asked.append(self.number)
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+    monkeypatch.setattr(watchdog, "AdminClient", Admin)
+    dog = Watchdog("none", "group", list, lambda: [ONE], dict, timeout_s=10)
+    monkeypatch.setattr(dog, "_stopped", Mock(wait=Mock(side_effect=[False, False, True])))
+    dog._watch()
+    assert asked == [0, 1]
 
 
 class TestLag:

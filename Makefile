@@ -24,8 +24,11 @@ LOCK := $(UV) pip compile --quiet pyproject.toml --generate-hashes --universal -
 JOBS ?= 3
 SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup
 
-.PHONY: help install demo stop check compose-check docs fix unit integration test coverage pythons browser prometheus \
-	screenshots chaos battery bench bench-quick lock clean
+# What writes down what the Python packages are; the page's npm can do that itself.
+CYCLONEDX := .venv/sbom/bin/cyclonedx-py
+
+.PHONY: help install demo stop check compose-check wheel-check docs fix unit integration test coverage \
+	pythons sbom browser prometheus screenshots chaos battery bench bench-quick lock clean
 
 help: ## Show what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -78,6 +81,9 @@ check: install ## Lint, format, types, and which room may import which
 compose-check: install ## Check docker-compose.yml and Dockerfile, without an engine
 	$(BIN)/pytest -q tests/unit/test_compose.py
 
+wheel-check: install ## Install the wheel where nothing else is, on each Python of this machine, and use it
+	.ci/wheel
+
 docs: install ## Write docs/reference and the dashboards anew, from the code
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m dashboards
@@ -108,8 +114,21 @@ coverage: install ## Show what all tests reach together, worker processes includ
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --skip-covered --skip-empty
 
-pythons: install ## Run the unit and stage tests on the newer Pythons of this machine
+pythons: install ## Run the unit and stage tests on the newer Pythons of this machine, and wheel-check
 	.ci/pythons
+	.ci/wheel
+
+$(CYCLONEDX):
+	$(PYTHON) -m venv .venv/sbom
+	.venv/sbom/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
+
+sbom: install $(CYCLONEDX) ## Write what the image and the page are made of into .sbom, as CycloneDX
+	@mkdir -p .sbom
+	@$(CYCLONEDX) requirements requirements-image.lock --pyproject pyproject.toml --short-PURLs \
+		--output-reproducible --output-file .sbom/python.json 2>.sbom/python.log || \
+		{ cat .sbom/python.log >&2; exit 1; }
+	@$(NPM) sbom --sbom-format cyclonedx --package-lock-only --omit dev > .sbom/page.json
+	@echo ".sbom/python.json and .sbom/page.json: $$(cat .sbom/*.json | grep -c '"purl"') packages"
 
 browser: ## Install Debian's Chromium, which the browser tests need (as root)
 	apt-get update -qq
@@ -145,5 +164,5 @@ lock: $(UV) ## Resolve the lock files after a change of pyproject.toml; ARGS=--u
 	$(LOCK) -c requirements.lock -o requirements-image.lock
 
 clean: ## Remove what install and the tests leave here
-	rm -rf .venv .report .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info \
+	rm -rf .venv .report .sbom .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info \
 		$(PAGE)/node_modules streams/web/static

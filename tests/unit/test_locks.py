@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -36,3 +37,10 @@ def test_the_lock_files_name_no_registry():
         assert "://" not in (ROOT / name).read_text()
     packages = json.loads((ROOT / "streams/web/page/package-lock.json").read_text())["packages"]
     assert not [name for name, package in packages.items() if "resolved" in package]
+
+
+def test_the_page_has_the_version_of_what_serves_it():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    for name in ("package.json", "package-lock.json"):
+        page = json.loads((ROOT / "streams/web/page" / name).read_text())
+        assert page["version"] == version

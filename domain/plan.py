@@ -6,8 +6,15 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from domain.rules import FULL_HEIGHT_FT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+def unfinished_sections(heights: bytes) -> int:
+    """Number of tasks that a profile's plan has, given its starting heights in feet."""
+    return len(heights) - heights.count(FULL_HEIGHT_FT)
 
 
 class Task(NamedTuple):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from domain.daily import SectionsAtWork, curve_of
 from domain.errors import InvalidWall
 from domain.materials import material_named
+from domain.plan import unfinished_sections
 from domain.planning import plan_wall
 from domain.rules import FULL_HEIGHT_FT
 from domain.settings import settings_for
@@ -87,7 +88,7 @@ def fewest_crews(profiles: Mapping[int, bytes], material: str, by_day: int) -> C
         raise InvalidWall(
             f"no number of crews is done by day {by_day}: the lowest section takes {longest} days"
         )
-    too_few, enough = 0, max(1, sum(len(h) - h.count(FULL_HEIGHT_FT) for h in profiles.values()))
+    too_few, enough = 0, max(1, sum(map(unfinished_sections, profiles.values())))
     best = with_crews(profiles, material, enough)
     while enough - too_few > 1:
         crews = (too_few + enough) // 2

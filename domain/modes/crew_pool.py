@@ -10,7 +10,7 @@ from __future__ import annotations
 from heapq import heapreplace
 from typing import TYPE_CHECKING
 
-from domain.plan import Plan, ProfilePlan, Scope
+from domain.plan import Plan, ProfilePlan, Scope, unfinished_sections
 from domain.rules import FULL_HEIGHT_FT, MAX_CREWS
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ SCOPE = Scope.EARLIER
 
 def plan(profiles: Mapping[int, bytes], crews: int | None) -> Plan:
     """Crews 1..N, each taking the next section when it is free."""
-    unfinished = sum(len(heights) - heights.count(FULL_HEIGHT_FT) for heights in profiles.values())
+    unfinished = sum(map(unfinished_sections, profiles.values()))
     # Crews beyond the sections never get one: a pool of a million costs no more than it builds.
     count = min(crews or 1, unfinished)
     names = [str(number) for number in range(count + 1)]

@@ -23,11 +23,11 @@ from domain.days import PlanDays
 from domain.errors import InvalidWall
 from domain.materials import material_named
 from domain.modes import mode_named
-from domain.plan import Plan, ProfilePlan, Scope
+from domain.plan import Plan, ProfilePlan, Scope, unfinished_sections
 from domain.planning import plan_wall
 from domain.settings import WallSettings, checked_settings
 from streams import metrics
-from streams.batching import Messages, Outcome
+from streams.batching import Column, LaterColumn, Messages, Outcome
 from streams.clock.telling import Teller, WallPlan
 from streams.contract.reasons import Reason
 from streams.contract.records import (
@@ -54,9 +54,12 @@ told = Sparing(logging.getLogger(__name__))
 # of one wall stay together for longer: in a pool, each batch plans all later profiles again.
 SECTIONS_PER_BATCH = 20_000
 SECTIONS_OF_A_WALL = 200_000
-# What one event may have planned anew, in a pool or by other settings. A million sections take 350
-# megabytes, and the event loop for a second.
-SECTIONS_AT_ONCE = 40_000_000
+# A million sections that are planned at once take 350 megabytes, and the event loop for a second.
+# If other settings change more, each profile is planned when it is its turn to be sent.
+SECTIONS_IN_MEMORY = 1_000_000
+# The plan of a pool is one piece: so many sections take 2.4 gigabytes, and the event loop for seven
+# seconds, while what is in flight has to be acknowledged within the session timeout.
+SECTIONS_AT_ONCE = 10_000_000
 
 NO_TASKS = ProfilePlan(0)
 SETTINGS = 0  # stands for a wall's settings where a profile number is expected
@@ -164,8 +167,9 @@ def _plans(
     """The plans of a wall's changed profiles, and of those that depend on them.
 
     Raises:
-        InvalidWall: Its settings are of other code than this, or it is too large. The wall waits:
-            it is planned as a whole at the next event, new or delivered again, once it can be.
+        InvalidWall: Its settings are of other code than this, or it is too large for a pool. The
+            wall waits: it is planned as a whole at the next event, new or delivered again, once it
+            can be.
     """
     settings_row = state.get(wall) or DEFAULTS
     if settings_row.is_waiting:
@@ -181,7 +185,8 @@ def _plans(
             found = ((number, state.get(f"{wall}/{number}")) for number in changed)
             rows = {number: row for number, row in found if row is not None}
         heights = _heights(rows)
-        plans = _planned(settings, heights)
+        later = not depends_on_earlier and _sections(heights) > SECTIONS_IN_MEMORY
+        plans = Plan({}) if later else _planned(settings, heights)
     except InvalidWall:
         if not settings_row.is_waiting:
             state.put(wall, replace(settings_row, is_waiting=True))
@@ -195,7 +200,12 @@ def _plans(
         withdrawn = number not in heights
         if number < first_changed or (withdrawn and number not in changed):
             continue
-        tasks = NO_TASKS if withdrawn else plans.profiles[number]
+        orders: Column | LaterColumn
+        if later and not withdrawn:
+            orders = _later_orders(wall, number, version, settings, heights[number], context)
+        else:
+            tasks = NO_TASKS if withdrawn else plans.profiles[number]
+            orders = _orders(wall, number, version, tasks, context)
         planned = ProfilePlanned(
             wall=wall,
             profile=number,
@@ -204,13 +214,13 @@ def _plans(
             crews=settings.crews,
             material=settings.material,
             sections=0 if withdrawn else len(heights[number]),
-            unfinished=len(tasks),
+            unfinished=orders.size,
             withdrawn=withdrawn,
             submitted_ms=submitted_ms.get(version, 0),
             batch_version=batch_version,
         )
         messages.append(context.message(context.topics.progress, f"{wall}/{number}", planned))
-        messages.extend(_orders(wall, number, version, tasks, context))
+        messages.columns.append(orders)
     messages.extend(_reliefs(wall, version, plans, context))
     return messages
 
@@ -249,15 +259,14 @@ def _heights(rows: dict[int, PlannerRow]) -> dict[int, bytes]:
 
 def _orders(
     wall: str, profile: int, version: int, tasks: ProfilePlan, context: StageContext
-) -> Messages:
+) -> Column:
     """An order to a crew for each task of a profile's plan."""
     encode = context.codecs.of(BuildSection).encoder(
         "section", "crew", "first_day", "days", "relieves"
     )
     metrics.SECTIONS_PLANNED.inc(len(tasks))
     crew_keys = wall.encode() + b"/%b"
-    orders = Messages()
-    orders.add(
+    return Column(
         context.topics.build_commands.name,
         [crew_keys % crew.encode() for crew in tasks.crews],
         encode(
@@ -265,7 +274,23 @@ def _orders(
             tasks.sections, tasks.crews, tasks.first_days, tasks.days, tasks.relieves,
         ),
     )  # fmt: skip
-    return orders
+
+
+def _later_orders(
+    wall: str,
+    profile: int,
+    version: int,
+    settings: WallSettings,
+    heights: bytes,
+    context: StageContext,
+) -> LaterColumn:
+    """As `_orders`, of a profile that is planned by itself when they are to be sent."""
+
+    def make() -> Column:
+        tasks = plan_wall(settings, {profile: heights}).profiles[profile]
+        return _orders(wall, profile, version, tasks, context)
+
+    return LaterColumn(context.topics.build_commands.name, unfinished_sections(heights), make)
 
 
 def _reliefs(wall: str, version: int, plans: Plan, context: StageContext) -> Messages:
@@ -288,13 +313,17 @@ def _reliefs(wall: str, version: int, plans: Plan, context: StageContext) -> Mes
 
 def _planned(settings: WallSettings, heights: dict[int, bytes]) -> Plan:
     """The plans of profiles; raises InvalidWall if these are too many sections for one event."""
-    sections = sum(map(len, heights.values()))
+    sections = _sections(heights)
     if sections > SECTIONS_AT_ONCE:
         raise InvalidWall(
             f"{sections:,} sections would have to be planned at once, of {SECTIONS_AT_ONCE:,} that "
-            "can be: divide it into several walls"
+            "can be: set a mode that plans each profile by itself, or divide it into several walls"
         )
     return plan_wall(settings, heights)
+
+
+def _sections(heights: dict[int, bytes]) -> int:
+    return sum(map(len, heights.values()))
 
 
 def _settings(row: PlannerRow) -> WallSettings:

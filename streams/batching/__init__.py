@@ -23,7 +23,15 @@ from streams.batching.delivery import Batch, BatchStream
 from streams.batching.fetched import escaped_name
 from streams.batching.observer import Lag, Observer
 from streams.batching.producer import BatchProducer
-from streams.batching.records import Message, Messages, Outcome, Record, RecordBatch
+from streams.batching.records import (
+    Column,
+    LaterColumn,
+    Message,
+    Messages,
+    Outcome,
+    Record,
+    RecordBatch,
+)
 from streams.batching.rocks import RocksDirectory, StoreInUse
 from streams.batching.table import BatchTable, Rows
 
@@ -33,8 +41,10 @@ __all__ = [
     "BatchProducer",
     "BatchStream",
     "BatchTable",
+    "Column",
     "CrashJournal",
     "Lag",
+    "LaterColumn",
     "Message",
     "Messages",
     "Observer",

@@ -20,7 +20,7 @@ from mode import Service
 
 from streams.batching.crash import crash
 from streams.batching.lease import seconds_since_boot
-from streams.batching.records import Column, Message, Messages
+from streams.batching.records import Column, LaterColumn, Message, Messages
 from streams.batching.windows import windows
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ class BatchProducer(Service):
         self._sending.clear()
         self._waiting.clear()
 
-    async def _send_round(self, columns: Sequence[Column]) -> Awaitable[Any]:
+    async def _send_round(self, columns: Sequence[Column | LaterColumn]) -> Awaitable[Any]:
         """Hand messages over to be sent; returns what is done once they are acknowledged.
 
         Raises:

@@ -67,6 +67,36 @@ class Column(NamedTuple):
     values: Sequence[bytes | None]
     partition: int = -1
 
+    @property
+    def size(self) -> int:
+        """How many messages it has."""
+        return len(self.keys)
+
+    def made(self) -> Column:
+        """The messages themselves."""
+        return self
+
+
+class LaterColumn(NamedTuple):
+    """Messages of one topic that are made when it is their turn to be sent.
+
+    All messages of a batch together may be more than there is memory for, and take longer to make
+    than the event loop may stand still.
+
+    Attributes:
+        topic: Name of the topic.
+        size: How many messages there will be.
+        make: Makes them; what it raises ends the worker.
+    """
+
+    topic: str
+    size: int
+    make: Callable[[], Column]
+
+    def made(self) -> Column:
+        """Make the messages."""
+        return self.make()
+
 
 class Messages:
     """Messages in the order in which they are to be sent, kept in columns.
@@ -76,7 +106,7 @@ class Messages:
 
     def __init__(self, *messages: Message) -> None:
         """Start with some messages."""
-        self.columns: list[Column] = []
+        self.columns: list[Column | LaterColumn] = []
         for message in messages:
             self.append(message)
 
@@ -100,12 +130,13 @@ class Messages:
         self.columns.extend(messages.columns)
 
     def __iter__(self) -> Iterator[Message]:
-        for topic, keys, values, partition in self.columns:
+        for column in self.columns:
+            topic, keys, values, partition = column.made()
             for key, value in zip(keys, values, strict=True):
                 yield Message(topic, key, value, partition)
 
     def __len__(self) -> int:
-        return sum(len(column.keys) for column in self.columns)
+        return sum(column.size for column in self.columns)
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from streams.batching.partitioner import partitions_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from streams.batching.records import Column
+    from streams.batching.records import Column, LaterColumn
 
     Keys = Sequence[bytes | None]
     Values = Sequence[bytes | None]
@@ -93,17 +93,20 @@ class Window:
 
 
 def windows(
-    columns: Sequence[Column], partitions: Callable[[str], int], limit: Callable[[], int]
+    columns: Sequence[Column | LaterColumn],
+    partitions: Callable[[str], int],
+    limit: Callable[[], int],
 ) -> Iterator[Window]:
     """Cut messages into windows; those of one partition stay in order.
 
     Args:
-        columns: The messages.
+        columns: The messages; those to be made later are made as windows are asked for.
         partitions: The number of a topic's partitions.
         limit: Bytes that a window has, asked whenever one begins.
     """
     window = Window(limit())
-    for column in filter(lambda column: column.keys, columns):
+    made = (column.made() for column in columns)
+    for column in filter(lambda column: column.keys, made):
         for partition, keys, values in _by_partition(column, partitions):
             begin = 0
             while True:

@@ -198,6 +198,43 @@ def test_a_pool_that_is_too_large_to_be_planned_at_once_keeps_its_plan_and_a_dea
     assert planner.sent(smaller, context.topics.dead_letters) == []
 
 
+def test_a_wall_of_any_size_without_a_pool_gets_other_settings_and_is_planned_as_if_it_were_small(
+    context, monkeypatch
+):
+    profiles = [accepted(context, n, bytes([n, 30, 3]), n) for n in range(1, 6)]
+    withdrawn = accepted(context, 2, None, 6)
+    per_profile = settings_of_later_code(context, 7, mode="crew-per-profile", material="ice")
+
+    def told(stage):
+        stage(*profiles)
+        stage(withdrawn)
+        outcome = stage(per_profile)
+        return list(outcome.messages), len(outcome.messages)
+
+    small = told(Stage(plan, context.topics.accepted, context, tables=2))
+    monkeypatch.setattr(planner_stage, "SECTIONS_IN_MEMORY", 3)
+    monkeypatch.setattr(planner_stage, "SECTIONS_AT_ONCE", 3)
+    assert told(Stage(plan, context.topics.accepted, context, tables=2)) == small
+
+
+def test_a_wall_that_is_too_large_for_a_pool_goes_on_once_it_has_its_former_mode_again(
+    context, monkeypatch
+):
+    monkeypatch.setattr(planner_stage, "SECTIONS_IN_MEMORY", 3)
+    monkeypatch.setattr(planner_stage, "SECTIONS_AT_ONCE", 3)
+    planner = Stage(plan, context.topics.accepted, context, tables=2)
+    planner(*(accepted(context, n, b"\x01\x02", n) for n in (1, 2, 3)))
+    assert len(planner.sent(planner(pool(context, 2, 4)), context.topics.dead_letters)) == 1
+    again = planner(
+        accepted(context, 2, b"\x07", 5),
+        settings_of_later_code(context, 6, mode="crew-per-section", material="ice"),
+    )
+    assert planner.sent(again, context.topics.dead_letters) == []
+    assert planned_versions(planner, again).keys() == {1, 2, 3}
+    after = planner(accepted(context, 3, b"\x08", 7))
+    assert planned_versions(planner, after).keys() == {3}
+
+
 def test_known_settings_end_the_waiting_of_a_wall(context):
     planner = Stage(plan, context.topics.accepted, context, tables=2)
     planner(settings_of_later_code(context, 0), accepted(context, 1, b"\x01", 1))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiokafka.partitioner import murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.batching.partitioner import partitions_of
-from streams.batching.records import Column
+from streams.batching.records import Column, LaterColumn
 from streams.batching.windows import windows
 from tests.harness.sent import records_of
 
@@ -59,6 +61,21 @@ def test_every_message_is_in_a_window_once_in_order_and_a_window_ends_at_its_lim
             assert records
             found.setdefault(to, []).extend(records)
     assert found == expected
+
+
+def test_messages_of_a_large_plan_are_made_when_it_is_their_turn_to_be_sent():
+    made: list[int] = []
+
+    def make(number: int) -> Column:
+        made.append(number)
+        return Column("t", [b"%d" % number], [b"v" * 600], 0)
+
+    later = [LaterColumn("t", 1, partial(make, number)) for number in range(3)]
+    seen = [
+        (len(made), [key for key, _ in records_of(window.batches["t", 0])])
+        for window in windows(later, lambda _: 1, lambda: 1_000)
+    ]
+    assert seen == [(2, [b"0"]), (3, [b"1"]), (3, [b"2"])]
 
 
 def test_a_message_larger_than_a_window_is_sent_alone():

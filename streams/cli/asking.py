@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -101,7 +102,13 @@ class Api:
         """Name what sends a request, given its method, path and parameters."""
         self._request = request
 
-    def ask(self, path: str, query: Query | None = None, method: str = "GET") -> httpx2.Response:
+    def ask(
+        self,
+        path: str,
+        query: Query | None = None,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
         """Ask for a path below `/api/`; parameters that are None are left out.
 
         Raises:
@@ -111,7 +118,7 @@ class Api:
 
         given = {name: value for name, value in (query or {}).items() if value is not None}
         try:
-            found = self._request(method, f"/api/{path}", params=given)
+            found = self._request(method, f"/api/{path}", params=given, headers=headers)
         except HTTPError as error:
             raise ClientError(f"the page does not answer: {error!r}") from error
         if not found.is_success:
@@ -120,13 +127,21 @@ class Api:
             note(f"as of {float(found.headers['Thewall-Age']):,.0f} s ago")
         return found
 
-    def all_of(self, path: str, of: str, most: int, query: Query) -> list[Any]:
+    def all_of(
+        self,
+        path: str,
+        of: str,
+        most: float = math.inf,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> list[Any]:
         """What is in a field of a page and of those after it, up to so many."""
         found: list[Any] = []
         after: str | None = None
         while len(found) < most:
-            limit = min(most - len(found), PAGE_SIZE)
-            page = self.ask(path, {**query, "limit": limit, "after": after}).json()
+            limit = int(min(most - len(found), PAGE_SIZE))
+            asked = {**(query or {}), "limit": limit, "after": after}
+            page = self.ask(path, asked, headers=headers).json()
             found += page[of]
             after = page["next"]
             if after is None:
@@ -141,13 +156,16 @@ def api(settings: Settings) -> Iterator[Api]:
     Raises:
         ClientError: The topics are not there, or can't be read.
     """
+    address = page_address(settings)
+    with _here(settings) if address is None else api_at(address, settings) as found:
+        yield found
+
+
+@contextmanager
+def api_at(address: str, settings: Settings) -> Iterator[Api]:
+    """The API of the page at an address."""
     from httpx2 import Client
 
-    address = page_address(settings)
-    if address is None:
-        with _here(settings) as found:
-            yield found
-        return
     token = settings.api_token
     with Client(
         base_url=address,

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain.rules import FEET_PER_DAY
+from streams.cli.asking import api_at, page_address
 from streams.cli.compute import print_account
 from streams.cli.display import note, print_json, print_table
 from streams.cli.options import AsJson, OptionalProfile, ProfileNumber, WallName
 from streams.cli.settings import load_settings
-from streams.client.reading import Reading
+from streams.client.errors import no_profile, no_totals
+from streams.contract.records import ProfileTotals
 from streams.contract.sums import WallSums
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from streams.contract.records import ProfileTotals
-
+# What was built when a command before this one ended is in its answer.
+UP_TO_DATE = {"Cache-Control": "no-cache"}
 DAILY_FIELDS = ("day", "ice", "cost", "cumulative_cost")
 Day = Annotated[int, typer.Argument(metavar="DAY", help="Day, from 1.", min=1)]
 
@@ -28,7 +30,7 @@ def day(name: WallName, profile: ProfileNumber, day: Day, as_json: AsJson = Fals
 
     On a day without work, ice and cost are 0; the cost so far stays.
     """
-    of = _profile(Reading(load_settings()), name, profile)
+    of = _totals(name, profile)[profile]
     feet = of.curve.at_work(day) * FEET_PER_DAY
     result = {
         "wall": name,
@@ -65,13 +67,7 @@ def overview(
     stay those of the whole plan. While a newer plan is being built, the amounts are those of the
     last complete one.
     """
-    reading = Reading(load_settings())
-    if profile is None:
-        totals = reading.totals(name)
-        if not totals:
-            raise reading.no_wall(name)
-    else:
-        totals = {profile: _profile(reading, name, profile)}
+    totals = _totals(name, profile)
     result = overview_object(name, totals, profile, day=day, daily=daily)
     if as_json:
         print_json(result)
@@ -84,11 +80,32 @@ def overview(
     note_what_is_building(totals.values())
 
 
-def _profile(reading: Reading, wall: str, profile: int) -> ProfileTotals:
-    totals = reading.totals(wall)
+def _totals(wall: str, profile: int | None) -> dict[int, ProfileTotals]:
+    """The totals of a wall's profiles by number, or of the one alone.
+
+    A page that runs has them at hand; what is on the topics at this moment it reads first.
+
+    Raises:
+        ClientError: There are none; or they can't be known, and the message says why.
+    """
+    settings = load_settings()
+    address = page_address(settings)
+    if address is not None:
+        with api_at(address, settings) as asked:
+            rows = asked.all_of(f"walls/{wall}/totals", "totals", headers=UP_TO_DATE)
+        totals = {row["profile"]: ProfileTotals(**row, withdrawn=False) for row in rows}
+        if not totals:
+            raise no_totals(wall)
+    else:
+        # Not before: the clients of Kafka and the registry take longer to load than a page to ask.
+        from streams.client.reading import Reading
+
+        totals = Reading(settings).totals(wall)
+    if profile is None:
+        return totals
     if profile not in totals:
-        raise reading.no_profile(wall, profile, totals)
-    return totals[profile]
+        raise no_profile(wall, profile, totals)
+    return {profile: totals[profile]}
 
 
 def note_what_is_building(totals: Iterable[ProfileTotals]) -> None:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from streams.client.completion import WallCompletion
-from streams.client.errors import ClientError
+from streams.client.errors import ClientError, no_profile
 from streams.client.kafka import (
     ANY_PARTITION,
     REQUEST_TIMEOUT_S,
@@ -83,7 +83,7 @@ class Client(Reading):
         check_topics(self.settings, self.recorded)
         live = self.live_profiles(wall)
         if profile is not None and profile not in live:
-            raise self.no_profile(wall, profile, live)
+            raise no_profile(wall, profile, live)
         of_wall = (self.topics.walls, self.topics.clock) if profile is None else ()
         partition = self._partition(wall)
         existing = [t for t in of_wall if self.latest(t, only=wall, partition=partition)]

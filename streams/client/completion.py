@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from domain.account import account_of
+from streams.client.errors import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from domain.wall import Wall
     from streams.contract.codecs import Fields
 
@@ -74,10 +73,3 @@ def _amounts(totals: Any, sections: int) -> dict[str, Any]:
     return {
         "sections": sections, "days": totals.days, "ice": totals.ice, "cost": totals.cost,
     }  # fmt: skip
-
-
-def listed(numbers: Iterable[int], most: int = 10) -> str:
-    """The first few numbers, for people."""
-    found = sorted(numbers)
-    rest = f" and {len(found) - most:,} more" if len(found) > most else ""
-    return ", ".join(map(str, found[:most])) + rest

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from domain.errors import InvalidWall
 from domain.rules import MAX_PROFILE
 from domain.wall import checked_heights
-from streams.client.completion import listed
-from streams.client.errors import ClientError
+from streams.client.errors import ClientError, no_totals
 from streams.client.kafka import ask_registry, asking_registry, existing_partitions
 from streams.client.reader import Reader
 from streams.client.remade import topic_fault
@@ -19,7 +18,7 @@ from streams.contract.records import ProfileTotals
 from streams.contract.topics import Topics, partition_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from confluent_kafka import Message
 
@@ -105,33 +104,15 @@ class Reading:
         of its wall, has the amounts of all its days. What is published has a row for each day.
 
         Raises:
-            ClientError: `check_whole` raises it.
+            ClientError: There are none; or `check_whole` raises it.
         """
         self.check_whole()
         topic = self.topics.changelog("overview")
         found = self.latest(topic, of_wall=wall, partition=self._partition(wall)).values()
-        totals = (ProfileTotals(**row) for row in found if not row["withdrawn"])
+        totals = [ProfileTotals(**row) for row in found if not row["withdrawn"]]
+        if not totals:
+            raise self._no_totals(wall)
         return {of.profile: of for of in sorted(totals, key=lambda of: of.profile)}
-
-    def no_wall(self, wall: str) -> ClientError:
-        """What to say of a wall that has no totals."""
-        topic = self.topics.overview.name
-        if topic not in existing_partitions(self.settings):
-            return ClientError(
-                f"there is no wall {wall}, for topic {topic} is not there: `thewall worker` "
-                "creates it, or `thewall topics` where nothing else may"
-            )
-        return ClientError(
-            f"there is no wall {wall}; if it was just submitted, a worker has to run: "
-            "`thewall worker`"
-        )
-
-    def no_profile(self, wall: str, profile: int, live: Iterable[int]) -> ClientError:
-        """What to say of a profile that a wall of these profiles does not have."""
-        numbers = listed(live)
-        if not numbers:
-            return ClientError(f"there is no wall {wall}; submit one with `thewall submit`")
-        return ClientError(f"wall {wall} has no profile {profile}; it has {numbers}")
 
     def latest(
         self,
@@ -226,6 +207,15 @@ class Reading:
             for message in reader.read(topic.name, partition, follow=follow, until=ends):
                 if message is not None:
                     yield message
+
+    def _no_totals(self, wall: str) -> ClientError:
+        topic = self.topics.overview.name
+        if topic in existing_partitions(self.settings):
+            return no_totals(wall)
+        return ClientError(
+            f"there is no wall {wall}, for topic {topic} is not there: `thewall worker` creates "
+            "it, or `thewall topics` where nothing else may"
+        )
 
     def _partition(self, key: str) -> int:
         return partition_of(key, self.settings.partitions)

@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from streams.client.errors import ClientError
 from streams.client.kafka import REQUEST_TIMEOUT_S, connect_registry
+from streams.client.remade import TopicWatch
 from streams.client.versions import UNFINISHED_WIPE, recorded
 from streams.contract.clients import broker_config
 from streams.contract.topics import Topics
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.client.group import Offsets
+    from streams.client.versions import Recorded
     from streams.contract.codecs import Codecs
     from streams.settings import Settings
     from streams.web.follower import Jumps
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 0.4
+# Seldom: of every topic and of the group's offsets, for what hardly ever happens.
+LOOK_FOR_FAULTS_EVERY_S = 2.0
 NO_TOPICS = "the topics are not there yet: start a worker, or run `thewall topics`"
 
 
@@ -93,7 +97,8 @@ class Following:
         generation: The one that answers; None before the first has read to the ends.
         not_ready: Why there is none, in words.
         problem: What is in the way of looking at the topics; None if nothing is.
-        wiped: Of a wipe that is not done: that rows are missing; None if there is none.
+        fault: Why the rows are not those of what was submitted, in words: a wipe is not done, or a
+            topic was made anew; None if they are.
     """
 
     def __init__(
@@ -107,7 +112,7 @@ class Following:
         self.generation: Generation | None = None
         self.not_ready = "the web process is starting"
         self.problem: str | None = None
-        self.wiped: str | None = None
+        self.fault: str | None = None
         self._settings = settings
         self._on_change = on_change
         self._on_switch = on_switch
@@ -116,7 +121,8 @@ class Following:
         self._admin = AdminClient(broker_config(settings))
         self._task: asyncio.Task[None] | None = None
         # The end of `wall.versions` when the current version was last looked up, and what it was.
-        self._looked_up: tuple[Offsets, Settings] | None = None
+        self._looked_up: tuple[Offsets, Settings, Recorded] | None = None
+        self._looked_for_faults = -LOOK_FOR_FAULTS_EVERY_S
 
     def start(self) -> None:
         """Begin to follow."""
@@ -202,9 +208,14 @@ class Following:
         ends = self._ends([versions.name])
         if self._looked_up is None or self._looked_up[0] != ends:
             found = recorded(self._settings)
-            self._looked_up = ends, found.applied_to(self._settings)
-            self.wiped = None if found.wiped_digest is None else UNFINISHED_WIPE
-        return self._looked_up[1]
+            self._looked_up = ends, found.applied_to(self._settings), found
+            self._looked_for_faults = -LOOK_FOR_FAULTS_EVERY_S
+        _, settings, found = self._looked_up
+        if time.monotonic() - self._looked_for_faults >= LOOK_FOR_FAULTS_EVERY_S:
+            wiped = None if found.wiped_digest is None else UNFINISHED_WIPE
+            self.fault = wiped or TopicWatch(settings, found.topic_ids).fault()
+            self._looked_for_faults = time.monotonic()
+        return settings
 
     async def read_to_now(self, topics: list[str]) -> None:
         """Wait until the replica has what is on these topics at this moment.

@@ -100,11 +100,11 @@ class Web:
         """The replica that answers.
 
         Raises:
-            Refusal: It has not yet read to the ends, or a wipe is not done.
+            Refusal: It has not yet read to the ends, or its rows are not of what was submitted.
         """
         generation = self.following.generation
-        if self.following.wiped is not None:
-            raise unavailable(self.following.wiped)
+        if self.following.fault is not None:
+            raise unavailable(self.following.fault)
         if generation is None:
             raise unavailable(self.following.not_ready)
         if not (self.audit.follower.has_started and self.dead_letters.follower.has_started):

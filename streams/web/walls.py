@@ -1,14 +1,14 @@
-"""Walls: which there are, their totals, and their settings."""
+"""Walls: which there are, and their totals."""
 
 from __future__ import annotations
 
 from itertools import islice
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from streams.web.caching import unchanged
-from streams.web.models import WallDetail, WallId, Walls
+from streams.web.models import ProfileRow, WallDetail, WallId, Walls, WallTotals
 from streams.web.problems import documented
 from streams.web.state import Here
 from streams.web.summaries import profile_summaries, wall_summary
@@ -51,4 +51,28 @@ async def wall(
         **wall_summary(rows).model_dump(),
         profiles=profile_summaries(rows, page),
         next=str(page[-1]) if len(numbers) > limit else None,
+    )
+
+
+@router.get("/{wall}/totals", responses=documented(400, 404, 503))
+async def totals(
+    web: Here,
+    wall: WallId,
+    after: Annotated[int, Query(ge=0, description="Begin after this profile")] = 0,
+    limit: Limit = 1000,
+    cache_control: Annotated[
+        str | None,
+        Header(description="With `no-cache`, what is on the topics at this moment is read first"),
+    ] = None,
+) -> WallTotals:
+    """Totals of each profile, and how many of its sections are at work from which day on."""
+    if cache_control == "no-cache":
+        await web.following.read_to_now([web.generation.topics.changelog("overview").name])
+    live = (record for record in web.wall(wall).live_totals if record.profile > after)
+    found = list(islice(live, limit + 1))
+    page = found[:limit]
+    fields = tuple(ProfileRow.model_fields)
+    return WallTotals(
+        totals=[ProfileRow(**{name: getattr(of, name) for name in fields}) for of in page],
+        next=str(page[-1].profile) if len(found) > limit else None,
     )

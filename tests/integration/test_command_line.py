@@ -14,6 +14,9 @@ from tests.harness.walls import EXERCISE_CONFIG
 from tests.harness.web import running_web
 
 QUESTIONS = (
+    ("overview", "w", "--daily", "--json"),
+    ("overview", "w", "1", "--day", "3"),
+    ("day", "w", "1", "3", "--json"),
     ("events", "w", "--max", "5", "--json"),
     ("deadletters", "list", "--json"),
     ("timeline", "w", "--json"),
@@ -37,6 +40,7 @@ def web(settings, worker, tmp_path):
 
 def test_the_web_process_and_the_topics_answer_alike(web, settings, client):
     thewall(settings, "submit", "-", "--wall", "w", "--wait", stdin=EXERCISE_CONFIG)
+    assert "32,233,500" in thewall_here(web.settings, "overview", "w")  # as built by now
     thewall(settings, "produce", stdin=LINES)
     wait_until(lambda: any(client.read(client.topics.dead_letters)), 30, "a dead letter")
 

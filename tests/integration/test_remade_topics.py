@@ -15,6 +15,7 @@ from tests.harness.command_line import run_here
 from tests.harness.pipeline import assert_equal_to_the_domain
 from tests.harness.processes import Worker, run_thewall, running_worker, thewall
 from tests.harness.waiting import wait_until
+from tests.harness.web import running_web
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 
@@ -61,10 +62,15 @@ def test_an_input_topic_that_is_made_anew_under_a_worker_stops_it_until_all_is_b
     settings, client, tmp_path
 ):
     said = f"topic {client.topics.profiles.name} was deleted and created again"
-    with running_worker(settings, tmp_path / "worker.log") as worker:
+    with (
+        running_worker(settings, tmp_path / "worker.log") as worker,
+        running_web(settings, tmp_path / "web.log") as web,
+    ):
         build(client, WALL)
         make_anew(settings, client.topics.profiles)
         wait_until(lambda: is_halted(worker, said), 60, "the worker says so")
+        wait_until(lambda: said in web.get("/api/walls/w").body.decode(), 30, "the page says so")
+        assert (web.get("/ready/").status, web.get("/api/walls/w").status) == (503, 503)
         refused_with(settings, said, ["withdraw", "w"], ["verify"], ["overview", "w"], ["rebuild"])
         assert worker.stop() == 0
     refused_with(settings, said, ["replay"])

@@ -49,10 +49,10 @@ KINDS_OF_CLUSTER = {"kill_one_of_the_brokers": 4, "stop_one_of_the_brokers": 1}
 class Chaos:
     """Two workers, a broker or three, and a registry, and what is done to them."""
 
-    def __init__(self, directory: Path, seed: int, store: str, brokers: int) -> None:
+    def __init__(self, stack: Stack, directory: Path, seed: int, store: str, brokers: int) -> None:
         self.random = Random(seed)
         self.directory = directory
-        self.stack = Stack(directory / "stack")
+        self.stack = stack
         running = self.stack.up(brokers=brokers)
         self.kinds = KINDS if brokers == 1 else KINDS_OF_CLUSTER
         self.settings = Settings(
@@ -271,7 +271,6 @@ class Chaos:
             process.send_signal(signal.SIGCONT)
             process.kill()
             process.wait()
-        self.stack.down()
 
 
 def held(figures: dict[str, object]) -> bool:
@@ -288,11 +287,15 @@ def held(figures: dict[str, object]) -> bool:
 
 def run(seed: int, faults: int, store: str, directory: Path, brokers: int = 1) -> dict[str, object]:
     """One run; the figures."""
-    chaos = Chaos(directory, seed, store, brokers)
+    stack = Stack(directory / "stack")
     try:
-        return {"seed": seed, "store": store, "brokers": brokers} | chaos.run(faults)
+        chaos = Chaos(stack, directory, seed, store, brokers)
+        try:
+            return {"seed": seed, "store": store, "brokers": brokers} | chaos.run(faults)
+        finally:
+            chaos.close()
     finally:
-        chaos.close()
+        stack.down()
 
 
 def main() -> int:

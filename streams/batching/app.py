@@ -153,6 +153,8 @@ class BatchApp(faust.App):
     def count_progress(self, partition: TP) -> None:
         """Note that messages derived from a partition are acknowledged."""
         self._progress[partition.topic, partition.partition] += 1
+        if self.output.is_behind:  # the others wait for these messages, and are not stuck
+            self._progress.update(self.assigned_sources())
 
     def assigned_sources(self) -> list[tuple[str, int]]:
         """Topic and partition of what is assigned to this worker for its agents to read."""

@@ -39,6 +39,8 @@ PULSE_S = 0.1
 FIRST_WINDOW, LEAST_WINDOW, LARGEST_WINDOW = 512 * 1024, 32 * 1024, 4 * 1024 * 1024
 # If acknowledgements arrive sooner than this, the window grows; later than that, it shrinks.
 SOON_S, LATE_S = 0.5, 2.0
+# A round that takes longer has so many messages that what waits behind it may wait for minutes.
+LONG_ROUND_S = 5.0
 
 
 class LostMessage(RuntimeError):
@@ -98,6 +100,7 @@ class BatchProducer(Service):
         self._lost: LostMessage | None = None
         self._queued = 0
         self._window = FIRST_WINDOW
+        self._round_begun = 0.0
         self._max_suspension_s = max_suspension_s
         self._awake_at = seconds_since_boot()
 
@@ -105,6 +108,11 @@ class BatchProducer(Service):
     def queued(self) -> int:
         """How many messages the broker has not acknowledged yet."""
         return self._queued
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether messages wait for those of a large batch, which are being sent for a while."""
+        return bool(self._waiting) and time.monotonic() - self._round_begun > LONG_ROUND_S
 
     async def on_start(self) -> None:
         """Connect."""
@@ -187,6 +195,7 @@ class BatchProducer(Service):
             in_round = list(self._waiting)
             self._waiting.clear()
             self._sending += in_round
+            self._round_begun = time.monotonic()
             columns = [column for d in in_round for column in d.phases.popleft().columns]
             try:
                 acknowledged = await self._send_round(columns)

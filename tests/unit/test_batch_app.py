@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import pytest
+from faust.types import TP
 
 from streams.batching import BatchApp
 
@@ -37,6 +38,14 @@ def test_the_pure_python_stream_of_faust_is_refused(monkeypatch):
     monkeypatch.setattr("faust.streams._CStreamIterator", None)
     with pytest.raises(RuntimeError, match="without its compiled extension"):
         BatchApp("none", output=Mock())
+
+
+@pytest.mark.parametrize("behind", [True, False])
+def test_partitions_that_wait_while_a_large_batch_is_being_sent_are_not_stuck(monkeypatch, behind):
+    app = BatchApp("none", output=Mock(is_behind=behind))
+    monkeypatch.setattr(app, "assigned_sources", lambda: [("in", 0), ("in", 1)])
+    app.count_progress(TP("in", 0))
+    assert (app._progress["in", 0] > 0, app._progress["in", 1] > 0) == (True, behind)
 
 
 @pytest.mark.parametrize("waits_for", ["the registry does not answer", None])

@@ -10,7 +10,13 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.batching import BatchProducer, Message, Messages
 from streams.batching.lease import LostPartitions
-from streams.batching.producer import FIRST_WINDOW, LATE_S, WINDOWS_IN_FLIGHT, LostMessage
+from streams.batching.producer import (
+    FIRST_WINDOW,
+    LATE_S,
+    LONG_ROUND_S,
+    WINDOWS_IN_FLIGHT,
+    LostMessage,
+)
 from tests.harness.sent import Sent
 
 
@@ -128,6 +134,31 @@ async def test_nothing_is_sent_once_the_partitions_may_be_another_workers(sent, 
         await died.at_once.wait()
     assert sent.topics == ["out"]
     sending.cancel()
+
+
+async def test_what_waits_behind_a_large_batch_is_known_to_wait(sent, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("streams.batching.producer.time", Mock(monotonic=lambda: now[0]))
+    no_more, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def answer(_records):
+        if len(sent.records) == WINDOWS_IN_FLIGHT:
+            no_more.set()
+        await goes_on.wait()
+
+    sent.answer = answer
+    large = Messages(*(Message("t", b"k", b"v" * FIRST_WINDOW) for _ in range(5)))
+    async with BatchProducer("none", timeout_s=3600) as output:
+        first = asyncio.create_task(output.send(large))
+        await asyncio.wait_for(no_more.wait(), 20)
+        now[0] += LONG_ROUND_S + 1
+        assert not output.is_behind
+        second = asyncio.create_task(output.send(one("k")))
+        await asyncio.sleep(0)
+        assert output.is_behind
+        goes_on.set()
+        await asyncio.gather(first, second)
+        assert not output.is_behind
 
 
 async def test_a_broker_that_takes_its_time_gets_less_at_a_time_and_never_more_than_a_window(

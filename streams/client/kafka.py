@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from streams.client.errors import ClientError
 from streams.contract.clients import broker_config
@@ -29,6 +29,12 @@ T = TypeVar("T")
 
 REQUEST_TIMEOUT_S = 10.0
 """Timeout of a request to the broker or the registry, in seconds."""
+
+FAILOVER_TIMEOUT_S = 30.0
+"""Timeout of what waits for one particular broker, in seconds: the leader, or the controller.
+
+A cluster takes 9 s to notice that a broker is gone, unless set otherwise, and a few more to elect.
+"""
 
 
 def admin_of(settings: Settings) -> AdminClient:
@@ -81,11 +87,16 @@ def no_broker(settings: Settings, error: KafkaException) -> ClientError:
 def retry_until_led(call: Callable[[], T]) -> T:
     """Result of a call that is retried while a partition has no leader or the leader moves."""
     return Retrying(
-        retry=retry_if_exception_type(KafkaException),
-        stop=stop_after_delay(REQUEST_TIMEOUT_S),
+        retry=retry_if_exception(_passes),
+        stop=stop_after_delay(FAILOVER_TIMEOUT_S),
         wait=wait_fixed(0.2),
         reraise=True,
     )(call)
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether a failure may be over in a moment: a right that is missing stays so."""
+    return isinstance(error, KafkaException) and "AUTHORIZATION" not in error.args[0].name()
 
 
 def connect_registry(settings: Settings, topics: Iterable[Topic]) -> Codecs:
@@ -172,7 +183,7 @@ def produce(
             # expects the key.
             "partitioner": "murmur2_random",
             "linger.ms": 1,
-            "message.timeout.ms": int(REQUEST_TIMEOUT_S * 1000),
+            "message.timeout.ms": int(FAILOVER_TIMEOUT_S * 1000),
         },
         logger=UNHEARD,  # a fatal error is written whatever the log level
     )
@@ -201,7 +212,7 @@ def produce(
                 failures.insert(0, (_fatal(error), failures[0][1] if failures else topic))
                 break
     try:
-        unanswered = producer.flush(REQUEST_TIMEOUT_S + 1)
+        unanswered = producer.flush(FAILOVER_TIMEOUT_S + 1)
     except (KafkaException, SystemError) as error:
         failures.insert(0, (_fatal(error), failures[0][1] if failures else topic))
         unanswered = 0

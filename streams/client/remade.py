@@ -22,6 +22,7 @@ from streams.client.kafka import (
     connect_registry,
     no_broker,
     produce,
+    retry_until_led,
 )
 from streams.client.versions import recorded, topics_key
 from streams.contract.clients import broker_config
@@ -195,7 +196,7 @@ def check_topics(settings: Settings, found: Recorded) -> None:
 
 def _ask(settings: Settings, question: Callable[[], str | None]) -> str | None:
     try:
-        return question()
+        return retry_until_led(question)  # the controller is who is asked, and may be gone
     except KafkaException as error:
         raise no_broker(settings, error) from error
 

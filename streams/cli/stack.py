@@ -13,6 +13,7 @@ from streams.cli.settings import load_settings, read_settings
 from streams.client.client import Client
 from streams.client.kafka import existing_partitions
 from streams.client.versions import with_current_version
+from streams.contract.clients import broker_properties, registry_properties
 from streams.contract.topics import Topics
 from streams.devstack import Stack, StackError, artifacts
 from streams.devstack.console import console_command, producer_command
@@ -137,8 +138,12 @@ def console(
     settings = load_settings()
     _fetch_tools()
     is_text = topic == Topics.of(settings).submissions.name
-    registry_url = None if is_text else settings.registry_url
-    _run(console_command(topic, settings.bootstrap_servers, registry_url, context.args))
+    _run(
+        console_command(
+            topic, settings.bootstrap_servers, None if is_text else settings.registry_url,
+            context.args, broker_properties(settings), registry_properties(settings),
+        )
+    )  # fmt: skip
 
 
 def produce(
@@ -162,7 +167,8 @@ def produce(
     if not topic and submissions not in existing_partitions(settings):
         Client(settings)  # makes the topics
     _fetch_tools()
-    _run(producer_command(topic or submissions, settings.bootstrap_servers, arguments))
+    security = broker_properties(settings)
+    _run(producer_command(topic or submissions, settings.bootstrap_servers, arguments, security))
 
 
 def _fetch_tools() -> None:

@@ -99,3 +99,49 @@ def registry_client(settings: Settings) -> SchemaRegistryClient:
         config["ssl.ca.location"] = str(settings.registry_ca)
     with asked_directly(settings.registry_url):
         return SchemaRegistryClient(config)
+
+
+def broker_properties(settings: Settings) -> dict[str, str]:
+    """The same for clients in Java, by name; nothing for a broker without TLS and users."""
+    protocol = settings.kafka_security_protocol
+    if protocol == "PLAINTEXT":
+        return {}
+    known: dict[str, str] = {"security.protocol": protocol}
+    if "SSL" in protocol and settings.kafka_ca is not None:
+        known |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": str(settings.kafka_ca)}
+    if "SSL" in protocol and settings.kafka_certificate is not None:
+        # In one file it would have to be with its key: so both are told as text.
+        files = (settings.kafka_certificate, settings.kafka_key)
+        chain, key = ("" if file is None else file.read_text("ascii") for file in files)
+        known |= {
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.certificate.chain": chain,
+            "ssl.keystore.key": key,
+        }
+        if settings.kafka_key_password is not None:
+            known["ssl.key.password"] = _told(settings.kafka_key_password)
+    if "SASL" in protocol:
+        mechanism = settings.kafka_sasl_mechanism
+        kind = "plain.Plain" if mechanism == "PLAIN" else "scram.Scram"
+        user, password = (
+            text.replace("\\", r"\\").replace('"', r"\"")
+            for text in (settings.kafka_user, _told(settings.kafka_password))
+        )
+        known |= {
+            "sasl.mechanism": mechanism,
+            "sasl.jaas.config": f"org.apache.kafka.common.security.{kind}LoginModule required "
+            f'username="{user}" password="{password}";',
+        }
+    return known
+
+
+def registry_properties(settings: Settings) -> dict[str, str]:
+    """What Apicurio's deserializer has to know beside the registry's address."""
+    known = {}
+    if settings.registry_user:
+        known["apicurio.registry.auth.username"] = settings.registry_user
+        known["apicurio.registry.auth.password"] = _told(settings.registry_password)
+    if settings.registry_ca is not None:
+        known["apicurio.registry.tls.truststore.type"] = "PEM"
+        known["apicurio.registry.tls.truststore.location"] = str(settings.registry_ca)
+    return known

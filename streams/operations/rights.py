@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 READ, WRITE, DESCRIBE = "Read", "Write", "Describe"
+CONSOLE_GROUPS = "console-consumer-"
+"""How groups begin that Apache Kafka's console consumer makes up for itself."""
 ROLES = ("worker", "web", "producer", "reader", "operator")
 
 
@@ -84,12 +86,14 @@ def rights(role: str, settings: Settings) -> list[Right]:
             return [
                 *_of_topics(reads, ()),
                 Right("group", f"{settings.app_id}-reader", (READ,)),
+                Right("group", CONSOLE_GROUPS, (READ,), prefixed=True),
             ]
         case "operator":
             return [
                 Right("topic", f"{settings.topic_prefix}.", ("All",), prefixed=True),
                 Right("topic", f"{settings.app_id}-", ("All",), prefixed=True),
                 Right("group", settings.app_id, ("All",), prefixed=True),
+                Right("group", CONSOLE_GROUPS, (READ,), prefixed=True),
             ]
         case _:
             raise ValueError(f"{role} is no role; there is {', '.join(ROLES)}")

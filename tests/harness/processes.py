@@ -11,6 +11,8 @@ import urllib.request
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from streams.contract.clients import broker_properties
+from streams.devstack.console import tool_command
 from tests.harness.forking import parent
 from tests.harness.waiting import wait_until
 
@@ -44,6 +46,21 @@ def run_thewall(
 def thewall(settings: Settings, *arguments: str, stdin: str = "") -> str:
     """Run the command, which has to succeed; its standard output."""
     done = run_thewall(settings, *arguments, stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def run_tool(main_class: str, settings: Settings, *arguments: str) -> str:
+    """Run one of Kafka's own tools, which has to succeed; its standard output."""
+    security = broker_properties(settings)
+    return run_java(tool_command(main_class, settings.bootstrap_servers, arguments, security))
+
+
+def run_java(command: list[str]) -> str:
+    """Run a command line of `streams.devstack.console`, whose open files it is to have."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60, close_fds=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

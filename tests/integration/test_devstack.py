@@ -21,6 +21,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from streams.batching import BatchProducer, Messages
 from streams.devstack import Stack, StackAddresses, StackError
 from streams.devstack.console import CONSUMER_GROUPS, console_command, tool_command
+from tests.harness.processes import run_java
 from tests.harness.waiting import wait_until
 
 # One process runs them all: they take its stack down, and up again.
@@ -116,8 +117,7 @@ def test_the_console_consumer_prints_an_avro_record_as_json(addresses):
         addresses.registry_url,
         ["--from-beginning", "--max-messages", "1"],
     )
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    key, _, value = done.stdout.strip().partition("\t")
+    key, _, value = run_java(command).strip().partition("\t")
     assert key == "castle black/1"
     assert json.loads(value) == RECORD
 
@@ -130,10 +130,8 @@ def test_the_console_command_passes_arguments_on(stack, addresses):
 
 
 def test_the_stock_consumer_groups_tool_runs(addresses):
-    arguments = ["--bootstrap-server", addresses.bootstrap_servers, "--list"]
-    command = tool_command(CONSUMER_GROUPS, arguments)
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert "apicurio" in done.stdout
+    command = tool_command(CONSUMER_GROUPS, addresses.bootstrap_servers, ["--list"])
+    assert "apicurio" in run_java(command)
 
 
 def test_an_incompatible_schema_is_refused(addresses):

@@ -17,13 +17,21 @@ from domain.wall import Wall
 from streams.batching import BatchProducer, Message, Messages
 from streams.batching.producer import LostMessage
 from streams.batching.rocks import POSITION, RocksDirectory, RocksRowStore
+from streams.contract.clients import aiokafka_security, broker_config
 from streams.contract.records import DailyUsage
-from streams.devstack.console import CONSUMER_GROUPS, tool_command
+from streams.devstack.console import CONSUMER_GROUPS
 from streams.devstack.ports import free_port
 from streams.operations.replay import Replay
 from streams.operations.verification import published_rows
 from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wait_until_idle
-from tests.harness.processes import Worker, environment, run_thewall, running_worker, thewall
+from tests.harness.processes import (
+    Worker,
+    environment,
+    run_thewall,
+    run_tool,
+    running_worker,
+    thewall,
+)
 from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(400)
@@ -119,13 +127,10 @@ def test_replays_and_rebuilds_end_in_the_same_digest(settings, client, tmp_path)
         assert worker.stop() == 0
     digest = assert_equal_to_the_domain(client)
 
-    stock = tool_command(
-        CONSUMER_GROUPS,
-        ["--bootstrap-server", settings.bootstrap_servers, "--group", settings.group,
-         "--reset-offsets", "--to-earliest", "--all-topics", "--execute"],
+    run_tool(
+        CONSUMER_GROUPS, settings,
+        "--group", settings.group, "--reset-offsets", "--to-earliest", "--all-topics", "--execute",
     )  # fmt: skip
-    done = subprocess.run(stock, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
     with running_worker(settings, tmp_path / "worker.log") as worker:
         wait_until_idle(client)
         assert worker.stop() == 0  # one that is killed stays in the group for a while
@@ -186,8 +191,9 @@ def test_without_restart_the_first_worker_that_ends_ends_the_command(settings):
     assert not any(worker.is_running() for worker in others)
 
 
-async def test_a_message_that_the_broker_refuses_is_an_error_and_not_a_log_line(stack):
-    output = BatchProducer(stack.addresses().bootstrap_servers, timeout_s=2)
+async def test_a_message_that_the_broker_refuses_is_an_error_and_not_a_log_line(settings):
+    security = aiokafka_security(settings)
+    output = BatchProducer(settings.bootstrap_servers, timeout_s=2, security=security)
     async with output:
         with pytest.raises(LostMessage):
             await output.send(Messages(Message("no-such-topic", b"k", b"v")))
@@ -198,7 +204,7 @@ def test_a_worker_that_can_not_send_ends_without_committing(settings, client, tm
 
     worker = Worker(settings, tmp_path / "worker.log")
     worker.wait_until_ready()
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    admin = AdminClient(broker_config(settings))
     topic = client.topics.dead_letters.name
     admin.delete_topics([topic])[topic].result(10)
     client._produce([(client.topics.profiles, "w/1", b"no record")])

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 
 import pytest
 
 from domain.settings import settings_for
 from domain.wall import Wall
-from streams.devstack.console import tool_command
 from tests.harness.pipeline import wait_until_idle
-from tests.harness.processes import running_worker
+from tests.harness.processes import run_tool, running_worker
 from tests.harness.waiting import wait_until
 
 QUOTA = 60_000  # bytes a second
@@ -19,13 +17,10 @@ pytestmark = pytest.mark.timeout(400)
 
 
 def configure(settings, action: str, what: str) -> None:
-    command = tool_command(
-        "kafka.admin.ConfigCommand",
-        ["--bootstrap-server", settings.bootstrap_servers, "--alter", action, what,
-         "--entity-type", "clients", "--entity-default"],
+    run_tool(
+        "kafka.admin.ConfigCommand", settings,
+        "--alter", action, what, "--entity-type", "clients", "--entity-default",
     )  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
 
 
 def test_a_quota_slows_a_worker_and_neither_its_timeouts_nor_the_watchdog_end_it(

@@ -15,7 +15,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from mode import Service
 
 from streams.batching.crash import crash
@@ -24,7 +24,7 @@ from streams.batching.records import Column, LaterColumn, Message, Messages
 from streams.batching.windows import windows
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from streams.batching.windows import Window
 
@@ -250,10 +250,11 @@ class BatchProducer(Service):
             if self._lost is not None:
                 raise self._lost  # nothing is sent after it
             self.check_may_send()
-            handed_over: list[Awaitable[Any]] = []
+            handed_over: dict[asyncio.Future[Any], str] = {}
             for (topic, partition), batch in window.batches.items():
                 with _sending_to(topic):
-                    handed_over.append(await client.send_batch(batch, topic, partition=partition))
+                    sent = await client.send_batch(batch, topic, partition=partition)
+                handed_over[asyncio.ensure_future(sent)] = topic
             before = self._last_window
             self._last_window = asyncio.create_task(self._acknowledge(window, handed_over, before))
             acknowledged.append(self._last_window)
@@ -262,7 +263,7 @@ class BatchProducer(Service):
     async def _acknowledge(
         self,
         window: Window,
-        handed_over: Iterable[Awaitable[Any]],
+        handed_over: Mapping[asyncio.Future[Any], str],
         before: asyncio.Task[None] | None,
     ) -> None:
         """Wait until a window is acknowledged, after the one before it."""
@@ -281,12 +282,11 @@ class BatchProducer(Service):
         for delivery in self._sending:
             delivery.on_progress()
 
-    async def _all_acknowledged(self, handed_over: Iterable[Awaitable[Any]]) -> None:
-        futures = [asyncio.ensure_future(sent) for sent in handed_over]
-        done, late = await asyncio.wait(futures, timeout=self._timeout_s)
+    async def _all_acknowledged(self, handed_over: Mapping[asyncio.Future[Any], str]) -> None:
+        done, late = await asyncio.wait(handed_over, timeout=self._timeout_s)
         for sent in done:
             if (error := sent.exception()) is not None:
-                raise LostMessage(f"the broker did not take a message: {error!r}") from error
+                raise _lost_by(error, handed_over[sent]) from error
         if late:
             raise LostMessage(f"messages were not acknowledged in {self._timeout_s:.0f} s")
 
@@ -297,9 +297,19 @@ class BatchProducer(Service):
             self._window = max(self._window // 2, LEAST_WINDOW)
 
 
+def _lost_by(error: BaseException, topic: str) -> LostMessage:
+    if isinstance(error, TopicAuthorizationFailedError):
+        return LostMessage(
+            f"no right to write to topic {topic}: the worker's user needs Write on it"
+        )
+    return LostMessage(f"the broker did not take a message to {topic}: {error!r}")
+
+
 @contextmanager
 def _sending_to(topic: str) -> Iterator[None]:
     try:
         yield
+    except TopicAuthorizationFailedError as error:
+        raise _lost_by(error, topic) from error
     except (KafkaError, AssertionError) as error:  # asserts that there is such a partition
         raise LostMessage(f"a message to {topic} could not be sent: {error}") from error

@@ -15,6 +15,7 @@ from aiokafka.errors import (
     IllegalGenerationError,
     NoError,
     RebalanceInProgressError,
+    TopicAuthorizationFailedError,
     UnknownMemberIdError,
     for_code,
 )
@@ -207,14 +208,17 @@ class BatchConsumer(driver.Consumer):
     async def _hand_over(self) -> None:
         """Take what was fetched and hand it over, a message a partition; wait if there is none."""
         buffers, generation = cast("Host", self.app).buffers, self.app.consumer_generation_id
-        taken = await self._fetching.take(
-            [
-                tp
-                for tp in self._active_partitions
-                if tp.topic not in buffers or buffers[tp.topic].has_room
-            ],
-            self.app.conf.broker_max_poll_records,
-        )
+        wanted = [
+            tp
+            for tp in self._active_partitions
+            if tp.topic not in buffers or buffers[tp.topic].has_room
+        ]
+        try:
+            taken = await self._fetching.take(wanted, self.app.conf.broker_max_poll_records)
+        except TopicAuthorizationFailedError as error:
+            topic = error.args[0]
+            crash(f"no right to read topic {topic}: the worker's user needs Read on it", error)
+            raise
         for fetched in taken:
             buffer = buffers.get(fetched.tp.topic)
             message = self._to_message(fetched.tp, fetched)

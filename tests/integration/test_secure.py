@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import pytest
+from confluent_kafka.admin import (
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from domain.settings import settings_for
+from domain.wall import Wall
 from streams.client.client import Client
 from streams.contract.topics import Topics
 from streams.devstack.ports import free_port
@@ -60,7 +71,8 @@ def test_each_role_can_do_what_it_is_for_with_the_rights_that_are_listed_and_no_
     refused = run_thewall(producer, "topics")
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr
-    thewall(as_role("operator"), "topics")
+    operator = as_role("operator")
+    thewall(operator, "topics")
 
     with (
         running_worker(worker, tmp_path / "worker.log"),
@@ -73,12 +85,17 @@ def test_each_role_can_do_what_it_is_for_with_the_rights_that_are_listed_and_no_
         assert answer.status == 200, answer.body
         assert thewall(reader, "consume", "daily", "--max", "2")
 
+        # Kafka's own tools know the user and the certificates, too.
+        thewall(producer, "produce", stdin='{"wall": "typed", "profile": 1, "heights": [29]}\n')
+        wait_until(lambda: Client(operator).totals("typed"), 30, "what was typed is built")
+        row = thewall(reader, "console", "wall.daily", "--from-beginning", "--max-messages", "1")
+        assert json.loads(row.partition("\t")[2])["wall"] == "default"
+
         forbidden = run_thewall(reader, "submit", str(wall), "--wall", "mine")
         assert forbidden.returncode == 1
         assert "user reader has no right to write to wall." in forbidden.stderr
         assert len(forbidden.stderr.splitlines()) == 1
-        topics = Topics.of(as_role("operator")).all()
-        assert Client(as_role("operator")).topics.all() == topics
+        assert Client(operator).topics.all() == Topics.of(operator).all()
         wait_until(lambda: web.is_ready(), 10, "the page")
 
 
@@ -93,3 +110,44 @@ def test_a_wrong_password_and_no_tls_are_said_as_such(as_role):
     unknown = run_thewall(as_role("reader", registry_password="another"), "overview", "w")  # noqa: S106
     assert unknown.returncode == 1
     assert "refuses user reader: wrong user or password" in unknown.stderr
+
+
+def take_away(stack, topic, operation):
+    """Take one right of a topic away from the worker."""
+    admin = stack.admin()
+    of_topic = AclBindingFilter(
+        ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, "User:worker", None,
+        AclOperation[operation.upper()], AclPermissionType.ALLOW,
+    )  # fmt: skip
+    (removed,) = admin.delete_acls([of_topic]).values()
+    assert removed.result(30)
+
+
+RIGHTS_THAT_END = [
+    ("Write", "daily", "no right to write to topic wall.daily: the worker's user needs Write"),
+    ("Read", "profiles", "no right to read topic wall.profiles: the worker's user needs Read"),
+]
+
+
+@pytest.mark.parametrize(("operation", "name", "words"), RIGHTS_THAT_END)
+def test_a_right_that_is_taken_away_under_way_is_named_and_once_given_back_nothing_is_lost(
+    as_role, secure_stack, tmp_path, operation, name, words
+):
+    worker, operator = as_role("worker"), as_role("operator")
+    thewall(operator, "topics")
+    client = Client(operator)
+    topic = getattr(client.topics, name)
+    wall = Wall(
+        f"without-{operation}-{name}".lower(), settings_for(), {1: bytes([21, 25]), 2: bytes([30])}
+    )
+    log = tmp_path / "worker.log"
+    with running_worker(worker, log) as running:
+        take_away(secure_stack, topic.name, operation)
+        client.submit(wall)
+        wait_until(lambda: running.process.poll() is not None, 60, "the worker has ended")
+    assert running.process.poll() == 70
+    assert words in log.read_text()
+    secure_stack.grant("worker", [("topic", topic.name, (operation,), False)])
+    with running_worker(worker, log):
+        client.wait_until_built(wall, 60, lambda *_: None)
+        thewall(as_role("reader"), "verify", wall.id)

@@ -41,10 +41,7 @@ def site(
 ) -> Iterator[Site]:
     """A worker, the web process, and the exercise's wall."""
     directory = tmp_path_factory.mktemp("site")
-    running = stack.addresses()
-    settings = site_settings(
-        running.bootstrap_servers, running.registry_url, f"b{uuid4().hex[:8]}", directory / "data"
-    )
+    settings = site_settings(stack.addresses(), f"b{uuid4().hex[:8]}", directory / "data")
     log = directory / "worker.log"
     with (
         running_worker(settings, log) as worker,

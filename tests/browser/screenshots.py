@@ -48,10 +48,7 @@ def main() -> None:
 
 
 def _take(stack: Stack, path: str, directory: Path) -> None:
-    running = stack.addresses()
-    settings = site_settings(
-        running.bootstrap_servers, running.registry_url, "wall", directory / "data"
-    )
+    settings = site_settings(stack.addresses(), "wall", directory / "data")
     log = directory / "worker.log"
     with running_worker(settings, log) as worker, running_web(settings, directory / "web") as web:
         site = Site(settings, worker, web, log)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Playwright
 
+    from streams.devstack import StackAddresses
     from tests.harness.web import WebProcess
 
 CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -46,12 +47,13 @@ class Site:
         self.worker.wait_until_ready()
 
 
-def site_settings(bootstrap_servers: str, registry_url: str, name: str, data: Path) -> Settings:
+def site_settings(running: StackAddresses, name: str, data: Path) -> Settings:
     """Settings with topics and a port of the site's own."""
     return Settings(
+        **running.settings,
         create_topics=True,
-        bootstrap_servers=bootstrap_servers,
-        registry_url=registry_url,
+        bootstrap_servers=running.bootstrap_servers,
+        registry_url=running.registry_url,
         app_id=name,
         topic_prefix=name,
         partitions=4,

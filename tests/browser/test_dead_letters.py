@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import Producer
 from playwright.sync_api import expect
 
+from streams.contract.clients import broker_config
 from tests.harness.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def send_raw(site: Site, key: str, value: bytes, header: str = "") -> None:
     """Send bytes as any client can."""
     producer = Producer(
         {
-            "bootstrap.servers": site.settings.bootstrap_servers,
+            **broker_config(site.settings),
             "partitioner": "murmur2_random",
         }
     )

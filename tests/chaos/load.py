@@ -20,6 +20,7 @@ from confluent_kafka import KafkaException, Producer
 from domain.settings import WallSettings, settings_for
 from domain.wall import Wall
 from streams.client.kafka import ANY_PARTITION
+from streams.contract.clients import broker_config
 from streams.contract.records import ProfileSubmitted, WallConfigured
 from streams.contract.topics import partition_of
 
@@ -62,7 +63,7 @@ class Load(threading.Thread):
         # Why what was to send until the end has ended before: without load, a run shows nothing.
         self.died: list[str] = []
         self.config = {
-            "bootstrap.servers": client.settings.bootstrap_servers,
+            **broker_config(client.settings),
             "enable.idempotence": True,
             "partitioner": "murmur2_random",
             # Through any outage: what is sent is acknowledged in the end.

@@ -1,7 +1,8 @@
 """The Kafka and the registry that the integration tests share, in all processes of pytest-xdist.
 
-A given cluster, if THEWALL_BOOTSTRAP_SERVERS and THEWALL_REGISTRY_URL are set; else the containers
-of docker-compose.yml, if a Docker engine answers; else the embedded stack.
+A given cluster, if THEWALL_BOOTSTRAP_SERVERS and THEWALL_REGISTRY_URL are set, with what else the
+settings say of it; the embedded stack with TLS, users and rights, if THEWALL_TEST_SECURE is; else
+the containers of docker-compose.yml, if a Docker engine answers; else the embedded stack.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from filelock import FileLock
 
 from streams.devstack import Stack, StackAddresses, artifacts
 from streams.devstack.ports import free_port
+from streams.devstack.secure import OPERATOR, SecureStack
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,7 +109,7 @@ class Embedded:
     description = "an embedded stack"
 
     def __init__(self, directory: Path) -> None:
-        self._stack = Stack(directory)
+        self._stack: Stack = Stack(directory)
 
     def start(self) -> None:
         self._stack.up()
@@ -120,13 +122,33 @@ class Embedded:
         shutil.rmtree(self._stack.directory / "data", ignore_errors=True)
 
 
-KINDS: dict[str, type[Cluster]] = {kind.__name__: kind for kind in (Given, Containers, Embedded)}
+class Secure(Embedded):
+    """The same with TLS, users and rights; tests are the operator, who may do anything here."""
+
+    description = "an embedded stack with TLS, users and rights"
+
+    def __init__(self, directory: Path) -> None:
+        self._stack: SecureStack = SecureStack(directory)
+
+    def start(self) -> None:
+        super().start()
+        # Each test has names of its own; some set quotas, or send in transactions.
+        kinds = {"topic": "*", "group": "*", "transactional_id": "*", "broker": "kafka-cluster"}
+        rights = [(kind, name, ("All",), False) for kind, name in kinds.items()]
+        self._stack.grant(OPERATOR, rights)
+
+
+KINDS: dict[str, type[Cluster]] = {
+    kind.__name__: kind for kind in (Given, Containers, Embedded, Secure)
+}
 
 
 def choose() -> str:
     """Which kind of cluster to test on: a key of KINDS."""
     if {"THEWALL_BOOTSTRAP_SERVERS", "THEWALL_REGISTRY_URL"} <= os.environ.keys():
         return Given.__name__
+    if os.environ.get("THEWALL_TEST_SECURE"):
+        return Secure.__name__
     return Containers.__name__ if docker_answers() else Embedded.__name__
 
 

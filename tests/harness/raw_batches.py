@@ -9,8 +9,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
+from streams.contract.clients import aiokafka_security
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from streams.settings import Settings
 
 CRC_AT, ATTRIBUTES_AT, RECORDS_AT = 17, 21, 61
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
@@ -49,9 +53,11 @@ def with_checksum(batch: bytes) -> bytes:
     return batch[:CRC_AT] + crc + batch[CRC_AT + 4 :]
 
 
-async def send(bootstrap_servers: str, topic: str, partition: int, batch: bytes) -> int:
+async def send(settings: Settings, topic: str, partition: int, batch: bytes) -> int:
     """Send a batch as it is; the offset of its first record."""
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap_servers) as producer:
+    async with AIOKafkaProducer(
+        bootstrap_servers=settings.bootstrap_servers, **aiokafka_security(settings)
+    ) as producer:
         builder = producer.create_batch()
         builder._buffer = bytearray(batch)
         builder._relative_offset = struct.unpack_from(">i", batch, 57)[0]

@@ -29,6 +29,7 @@ def settings(stack: Cluster, tmp_path: Path) -> Iterator[Settings]:
     name = f"t{uuid4().hex[:8]}"
     running = stack.addresses()
     settings = Settings(
+        **running.settings,
         create_topics=True,
         bootstrap_servers=running.bootstrap_servers,
         registry_url=running.registry_url,

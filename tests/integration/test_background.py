@@ -13,6 +13,7 @@ import psutil
 import pytest
 from confluent_kafka import Consumer
 
+from streams.contract.clients import broker_config
 from streams.devstack.ports import free_port
 from streams.operations.background import BackgroundWorkers
 from streams.operations.readiness import ready_answer
@@ -135,7 +136,7 @@ def test_a_second_start_says_that_they_run_and_one_elsewhere_is_refused(backgrou
 
 def test_somebodys_consumer_in_the_workers_group_is_named_and_not_waited_for(settings, client):
     consumer = Consumer(
-        {"bootstrap.servers": settings.bootstrap_servers, "group.id": settings.group,
+        {**broker_config(settings), "group.id": settings.group,
          "client.id": "a-console-consumer"}
     )  # fmt: skip
     consumer.subscribe([client.topics.daily.name])

@@ -9,10 +9,11 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Producer
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema
 
 from domain.settings import settings_for
 from domain.wall import Wall
+from streams.contract.clients import broker_config, registry_client
 from streams.contract.records import DeadLetter, ProfileSubmitted, WallConfigured
 from streams.contract.topics import partition_of
 from tests.harness.pipeline import assert_equal_to_the_domain
@@ -33,9 +34,7 @@ BOMB = {
 
 
 def producer_of(settings: Settings, **config: object) -> Producer:
-    return Producer(
-        {"bootstrap.servers": settings.bootstrap_servers, "partitioner": "murmur2_random"} | config
-    )
+    return Producer({**broker_config(settings), "partitioner": "murmur2_random"} | config)
 
 
 def letters_of(client: Client) -> list[DeadLetter]:
@@ -88,7 +87,7 @@ def bad_profiles(codecs, other, bomb_id) -> list[tuple[str, bytes | None, bytes 
 def test_each_bad_record_is_a_dead_letter_and_a_good_one_after_it_is_built(
     worker, settings, client
 ):
-    registry = SchemaRegistryClient({"url": settings.registry_url})
+    registry = registry_client(settings)
     bomb_id = registry.register_schema("bomb-value", Schema(json.dumps(BOMB), "AVRO"))
     codecs, topics = client.codecs, client.topics
     walls, profiles = topics.walls.name, topics.profiles.name

@@ -21,6 +21,7 @@ from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.client import Client
 from streams.client.clocks import WallClock
+from streams.contract.clients import broker_config
 from streams.operations.verification import published_rows
 from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wait_until_idle
 from tests.harness.processes import running_worker, thewall
@@ -42,7 +43,7 @@ def configure(
 ) -> None:
     entries = [ConfigEntry(k, v, incremental_operation=how) for k, v in config.items()]
     resource = ConfigResource(kind, name, incremental_configs=entries)
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    admin = AdminClient(broker_config(settings))
     admin.incremental_alter_configs([resource])[resource].result(10)
 
 

@@ -66,7 +66,7 @@ def test_every_batch_that_a_broker_takes_is_accepted_or_a_dead_letter(worker, se
     for what, (number, batch) in batches.items():
         partition = partition_of(f"w/{number}", settings.partitions)
         try:
-            taken[what] = asyncio.run(send(settings.bootstrap_servers, topic, partition, batch))
+            taken[what] = asyncio.run(send(settings, topic, partition, batch))
         except KafkaError as error:  # the broker does not take everything
             refused[what] = error
     assert len(taken) >= 6, refused

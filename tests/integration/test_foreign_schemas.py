@@ -13,6 +13,7 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.contract.batch_codecs import varint
+from streams.contract.clients import broker_config, registry_client
 from streams.contract.codecs import load_schema
 from streams.contract.records import DeadLetter, ProfileSubmitted
 from tests.harness.pipeline import wait_until_idle
@@ -115,7 +116,7 @@ OTHER_KINDS = {
 
 @pytest.fixture
 def registry(settings: Settings) -> SchemaRegistryClient:
-    return SchemaRegistryClient({"url": settings.registry_url})
+    return registry_client(settings)
 
 
 def letters_by_key(client: Client) -> dict[bytes, str]:
@@ -146,7 +147,7 @@ def test_what_can_be_read_is_built_and_what_cannot_is_a_dead_letter_and_the_work
         values[b"w/%d" % number] = b"\0" + schema_id.to_bytes(4) + b"body"
         reasons[b"w/%d" % number] = reason
     producer = Producer({
-        "bootstrap.servers": settings.bootstrap_servers, "partitioner": "murmur2_random"
+        **broker_config(settings), "partitioner": "murmur2_random"
     })  # fmt: skip
     for key, value in values.items():
         producer.produce(topic.name, value, key)
@@ -166,7 +167,7 @@ def test_an_id_that_is_registered_later_is_accepted_without_a_restart(
 ):
     topic = client.topics.profiles
     producer = Producer({
-        "bootstrap.servers": settings.bootstrap_servers, "partitioner": "murmur2_random"
+        **broker_config(settings), "partitioner": "murmur2_random"
     })  # fmt: skip
 
     def registered() -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.reader import Reader
 from streams.client.reading import Reading
+from streams.contract.clients import broker_config, registry_client
 from tests.harness.processes import run_thewall, thewall
 
 WALL = Wall("w", settings_for(3), {1: bytes([21, 25, 28]), 2: bytes([17])})
@@ -28,8 +28,8 @@ def test_questions_about_an_installation_that_is_not_there_create_neither_topics
         assert (done.returncode, done.stdout) == (1, "")
         assert sentence in done.stderr
     assert thewall(settings, "consume", "profiles") == ""
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
-    subjects = SchemaRegistryClient({"url": settings.registry_url}).get_subjects()
+    admin = AdminClient(broker_config(settings))
+    subjects = registry_client(settings).get_subjects()
     mine = [name for name in (*admin.list_topics().topics, *subjects) if settings.app_id in name]
     assert mine == []
 

@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from domain.settings import settings_for
 from domain.wall import Wall
+from streams.contract.clients import broker_config
 from streams.contract.topics import create_topics, delete_topics, truncate_topics
 from streams.operations.replay import Replay
 from tests.harness.command_line import run_here
@@ -35,7 +36,7 @@ def make_anew(settings, topic) -> None:
 
 
 def add_partitions(settings, topic) -> None:
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    admin = AdminClient(broker_config(settings))
     for future in admin.create_partitions([NewPartitions(topic.name, 6)]).values():
         future.result(10)
 

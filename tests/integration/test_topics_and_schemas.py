@@ -6,11 +6,12 @@ import json
 
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from streams.contract.clients import broker_config, registry_client
 from streams.contract.codecs import load_schema
 from streams.contract.records import ProfileSubmitted
 from streams.contract.topics import TopicMismatch, Topics, create_topics
@@ -22,7 +23,7 @@ def test_topics_have_the_declared_partitions_cleanup_and_retention(settings):
     listed = json.loads(thewall(settings, "topics", "--json"))
     assert all(topic["created"] for topic in listed)
     assert not any(created for _, created in create_topics(settings))
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    admin = AdminClient(broker_config(settings))
     there = admin.list_topics(timeout=10).topics
     for topic in Topics.of(settings).all():
         assert len(there[topic.name].partitions) == topic.partitions(settings)
@@ -40,7 +41,7 @@ def test_another_number_of_partitions_is_refused(settings):
 
 def test_lines_have_one_partition_whoever_made_their_topic(settings):
     name = Topics.of(settings).submissions.name
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    admin = AdminClient(broker_config(settings))
     admin.create_topics([NewTopic(name, 2)])[name].result(30)
     wait_until(lambda: name in admin.list_topics(timeout=10).topics, 30, "the topic is there")
     with pytest.raises(TopicMismatch, match="has 2 partitions, and must have 1"):
@@ -48,7 +49,7 @@ def test_lines_have_one_partition_whoever_made_their_topic(settings):
 
 
 def test_the_registry_refuses_an_incompatible_schema(settings, client):
-    registry = SchemaRegistryClient({"url": settings.registry_url})
+    registry = registry_client(settings)
     subject = client.topics.profiles.subject(ProfileSubmitted)
     schema = json.loads(load_schema("ProfileSubmitted"))
     schema["fields"].append({"name": "builder", "type": "string", "doc": "no default"})
@@ -60,7 +61,7 @@ def test_the_registry_refuses_an_incompatible_schema(settings, client):
 
 
 def test_any_registry_serializer_writes_what_we_read_and_reads_what_we_write(settings, client):
-    registry = SchemaRegistryClient({"url": settings.registry_url})
+    registry = registry_client(settings)
     profile = {"wall": "w", "profile": 1, "heights": [1, 2, 3]}
     context = SerializationContext(client.topics.profiles.name, MessageField.VALUE)
     write = AvroSerializer(registry, load_schema("ProfileSubmitted"))
@@ -73,7 +74,7 @@ def test_only_thewall_topics_creates_anything(settings, tmp_path):
     settings = settings.model_copy(update={"create_topics": False})
 
     def there() -> set[str]:
-        admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+        admin = AdminClient(broker_config(settings))
         return {n for n in admin.list_topics(timeout=10).topics if settings.topic_prefix in n}
 
     wall = tmp_path / "wall.conf"

@@ -15,6 +15,7 @@ from domain.wall import Wall
 from streams.client import reader
 from streams.client.errors import ClientError
 from streams.client.kafka import ANY_PARTITION, produce
+from streams.contract.clients import broker_config
 from streams.contract.records import ProfileSubmitted
 from streams.contract.topics import partition_of
 from tests.harness.pipeline import assert_equal_to_the_domain, wait_until_idle
@@ -34,7 +35,7 @@ def transaction(client):
     def transaction(end, **profiles):
         producer = Producer(
             {
-                "bootstrap.servers": client.settings.bootstrap_servers,
+                **broker_config(client.settings),
                 "transactional.id": str(uuid4()),
                 "transaction.timeout.ms": 120_000,
                 "partitioner": "murmur2_random",
@@ -134,9 +135,7 @@ def test_markers_at_the_end_of_every_topic_hold_up_no_start(
         client.wait_until_built(ONE, BUILT_S, lambda *_: None)
         wait_until_idle(client)
         assert worker.stop() == 0
-    producer = Producer(
-        {"bootstrap.servers": settings.bootstrap_servers, "transactional.id": str(uuid4())}
-    )
+    producer = Producer({**broker_config(settings), "transactional.id": str(uuid4())})
     producer.init_transactions(30)
     producer.begin_transaction()
     for topic in (*client.topics.inputs, *client.topics.intermediate, *client.topics.changelogs):

@@ -1,7 +1,8 @@
 """`make chaos SEED=1 FAULTS=100`: faults of all kinds, under load, on a real stack.
 
-With `BROKERS=3`, what fails is a broker of a cluster, and no worker may end of it. The last line is
-one JSON object with the figures; the exit status is 0 only if all held.
+With `BROKERS=3`, what fails is a broker of a cluster, and no worker may end of it; beside the
+workers, their sender counts alone. The last line is one JSON object with the figures; the exit
+status is 0 only if all held.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
+from confluent_kafka import ElectionType
+
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.client import Client
@@ -27,6 +30,7 @@ from streams.devstack.ports import free_port
 from streams.operations.replay import Replay
 from streams.operations.verification import expected_rows, published_rows
 from streams.settings import Settings
+from tests.chaos.counting import Counting
 from tests.chaos.load import Load
 from tests.chaos.worker import POINTS
 from tests.harness.processes import environment
@@ -77,6 +81,8 @@ class Chaos:
         self.in_flight = 0
         self.recovery_s: list[float] = []
         self.restarts = 0
+        self.moved_leaders = 0
+        self.counting = Counting(self.settings) if brokers > 1 else None
 
     def start(self, number: int, *module: str) -> None:
         settings = self.settings.model_copy(update={"web_port": self.ports[number]})
@@ -155,6 +161,9 @@ class Chaos:
             return all(len(p.isrs) == replicas for t in topics for p in t.partitions.values())
 
         wait_until(is_in_sync, 120, "all replicas are in sync")
+        # Partitions that others have led meanwhile go back, in the middle of requests.
+        moved = admin.elect_leaders(ElectionType.PREFERRED).result(60)
+        self.moved_leaders += sum(error is None for error in moved.values())
 
     def kill_registry(self) -> None:
         self.stack.registry.kill()
@@ -193,13 +202,18 @@ class Chaos:
         self.probe()
         self.recovery_s.append(time.monotonic() - begun)
         assert not self.load.died, self.load.died
-        self.complete_cluster()
+        if self.counting is not None:
+            assert self.counting.failure is None, self.counting.failure
+            self.complete_cluster()
 
     def run(self, faults: int) -> dict[str, object]:
         for number in (0, 1):
             self.start(number)
         self.probe()
         self.load.start()
+        if self.counting is not None:
+            self.counting.make_topic()
+            self.counting.start()
         kinds = list(self.kinds)
         weights = list(self.kinds.values())
         order = self.random.choices(kinds, weights, k=max(0, faults - len(kinds)))
@@ -212,6 +226,9 @@ class Chaos:
         self.load.join(900)
         assert not self.load.is_alive()
         assert not self.load.died, self.load.died
+        if self.counting is not None:
+            self.counting.stopped.set()
+            self.counting.join(60)
         replay = Replay(self.client)
 
         def idle() -> bool:
@@ -254,6 +271,8 @@ class Chaos:
             "transactions": self.load.transactions,
             "transactional_producers_replaced": self.load.replaced,
             "events_not_acknowledged": self.load.failed,
+            "leaders_moved_back": self.moved_leaders,
+            "counted_in_order": None if self.counting is None else self.counting.counted(),
             "rows": len(found.daily) + len(found.overview),
             "lost": lost,
             "doubled": doubled,

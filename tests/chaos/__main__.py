@@ -96,6 +96,7 @@ class Chaos:
         """Start again what has ended, as a supervisor does."""
         for number, process in list(self.workers.items()):
             if process.poll() is not None:
+                print(f"worker {number} has ended: {process.returncode}", file=sys.stderr)
                 self.restarts += 1
                 self.start(number)
 

@@ -154,10 +154,7 @@ class TopicWatch:
         if not partitions:
             return None
         # The first offsets first: what is committed only grows.
-        first = self._admin.list_offsets(
-            dict.fromkeys(partitions, OffsetSpec.earliest()), request_timeout=REQUEST_TIMEOUT_S
-        )
-        low = {(tp.topic, tp.partition): found.result().offset for tp, found in first.items()}
+        low = retry_until_led(lambda: self._first_offsets(partitions))
         for tp in self._consumer.committed(partitions, timeout=REQUEST_TIMEOUT_S):
             # Offsets that were never committed, or have expired, say nothing.
             if 0 <= tp.offset < low[tp.topic, tp.partition]:
@@ -168,6 +165,12 @@ class TopicWatch:
                     "builds what is on the input topics"
                 )
         return None
+
+    def _first_offsets(self, partitions: Iterable[TopicPartition]) -> dict[tuple[str, int], int]:
+        first = self._admin.list_offsets(
+            dict.fromkeys(partitions, OffsetSpec.earliest()), request_timeout=REQUEST_TIMEOUT_S
+        )
+        return {(tp.topic, tp.partition): found.result().offset for tp, found in first.items()}
 
 
 def topic_fault(settings: Settings, found: Recorded) -> str | None:

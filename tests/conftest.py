@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -26,6 +27,8 @@ FAILED = pytest.StashKey[bool]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the cluster, in the process that the user has started; others are told."""
+    # Most brokers of tests run for a minute, of which Java's slow compiler took a third.
+    os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
     told = getattr(config, "workerinput", None)  # in a process of pytest-xdist
     config.stash[KIND] = told["cluster"] if told else choose()
     directory = told["directory"] if told else tempfile.mkdtemp(prefix="thewall-tests-")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from streams.batching.crash import crash
 from streams.batching.fetched import UnreadableBatch, UnreadableRecord
-from streams.batching.records import Messages, Outcome, RecordBatch
+from streams.batching.records import Messages, Outcome, Position, RecordBatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from faust.types import Message as Event
 
     from streams.batching.host import Host
-    from streams.batching.records import Record
+    from streams.batching.records import Message, Record
     from streams.batching.table import BatchTable, Rows
+
+    Letters = deque[tuple[int, Message]]
 
 # Backpressure: messages of one agent that may be in flight while it computes the next batch. Not
 # counted in batches: under light load, a limit of a few batches would be most of the latency.
@@ -31,13 +33,23 @@ class Batch(RecordBatch):
     """A record batch, and how to deliver what a stage makes of it."""
 
     def __init__(
-        self, batches: BatchStream, message: Event, records: Sequence[Record], *, last: bool
+        self,
+        batches: BatchStream,
+        message: Event,
+        records: Sequence[Record],
+        unreadable: Messages,
+        *,
+        last: bool,
     ) -> None:
-        """Take the records out of a message; the last batch of a message acknowledges it."""
+        """Take the records out of a message; the last batch of a message acknowledges it.
+
+        With them come dead letters, of records up to the same offset that could not be read.
+        """
         super().__init__(message.topic, message.partition, records)
         self._begun = time.perf_counter()
         self._batches = batches
         self._message = message
+        self._unreadable = unreadable
         self._last = last
         self._written: tuple[Rows, ...] = ()
         self._on_acknowledged: Sequence[Callable[[], None]] = ()
@@ -62,13 +74,20 @@ class Batch(RecordBatch):
         Returns as soon as another batch may be computed. A message that the broker refuses ends
         the worker.
         """
+        self._unreadable.extend(outcome.messages)
         changelogs = (rows.changelog_messages() for rows in written)
-        phases = (outcome.messages, outcome.announcements, *changelogs)
+        phases = (self._unreadable, outcome.announcements, *changelogs)
         self._written = written
         self._on_acknowledged = outcome.on_acknowledged
         computed = self._batches.app.observer.computed
         computed(self, self._batches.name, time.perf_counter() - self._begun)
-        await self._batches.enqueue(phases, self._acknowledge, self._message)
+        await self._batches.enqueue(phases, self._acknowledge, self._message, self._end)
+
+    @property
+    def _end(self) -> int:
+        """The offset up to which everything is done once this batch is."""
+        end: int = self._message.offset if self._last else self.records[-1].offset
+        return end + 1
 
     def _acknowledge(self) -> None:
         for rows in self._written:
@@ -81,7 +100,7 @@ class Batch(RecordBatch):
         if self._last:
             consumer.ack(self._message)
         elif self._message.generation_id == app.consumer_generation_id:
-            consumer.ack_up_to(self._message.tp, self.records[-1].offset + 1)
+            consumer.ack_up_to(self._message.tp, self._end)
 
 
 class BatchStream:
@@ -136,28 +155,29 @@ class BatchStream:
     async def __aiter__(self) -> AsyncIterator[Batch]:
         """Yield batches; each has to be delivered before the next is asked for."""
         async for message in self._messages():
-            records = await self._readable(message, cast("RecordBatch", message.value))
+            records, letters = self._readable(cast("RecordBatch", message.value))
             if not records:  # the position has moved past records that are not for us
-                await Batch(self, message, records, last=True).deliver(Outcome())
+                unreadable = _taken(letters, message.offset + 1)
+                await Batch(self, message, records, unreadable, last=True).deliver(Outcome())
                 continue
             *first, last = self._cut(records)
             for records in first:
                 await self.app.prepare(records)
-                yield Batch(self, message, records, last=False)
+                unreadable = _taken(letters, records[-1].offset)
+                yield Batch(self, message, records, unreadable, last=False)
             await self.app.prepare(last)
-            yield Batch(self, message, last, last=True)
+            yield Batch(self, message, last, _taken(letters, message.offset + 1), last=True)
 
-    async def _readable(self, message: Event, fetched: RecordBatch) -> Sequence[Record]:
-        """The records that could be read; dead letters for the others are enqueued."""
+    def _readable(self, fetched: RecordBatch) -> tuple[Sequence[Record], Letters]:
+        """The records that could be read; offsets and dead letters of the others."""
         unreadable = [r for r in fetched.records if isinstance(r, UnreadableRecord)]
         if not unreadable:
-            return fetched.records
+            return fetched.records, deque()
         make = self.app.dead_letter
         if make is None:
             raise UnreadableBatch(f"{fetched.topic}: {unreadable[0].reason}")
-        letters = Messages(*(make(fetched, record, record.reason) for record in unreadable))
-        await self.enqueue([letters], lambda: None, message)
-        return [r for r in fetched.records if not isinstance(r, UnreadableRecord)]
+        letters = deque((r.offset, make(fetched, r, r.reason)) for r in unreadable)
+        return [r for r in fetched.records if not isinstance(r, UnreadableRecord)], letters
 
     def _cut(self, records: Sequence[Record]) -> Iterator[Sequence[Record]]:
         if self._weight is None:
@@ -175,16 +195,27 @@ class BatchStream:
         yield records[start:]
 
     async def enqueue(
-        self, phases: Sequence[Messages], acknowledge: Callable[[], None], message: Event
+        self,
+        phases: Sequence[Messages],
+        acknowledge: Callable[[], None],
+        message: Event,
+        end: int,
     ) -> None:
         """Send at once, acknowledge after earlier batches, and wait while too much is in flight.
 
         Sending stops once the message's partition may belong to another worker.
+
+        Args:
+            phases: What to send, phase by phase.
+            acknowledge: Called when all is acknowledged.
+            message: What it comes of.
+            end: The offset up to which the message's partition is then done.
         """
         app, partition, generation = self.app, message.tp, message.generation_id
         before = self._in_flight[-1][0] if self._in_flight else None
         sending = app.output.send(
             *phases,
+            done=Position(partition, end),
             may_send=lambda: app.lease.check(generation),
             on_progress=lambda: app.count_progress(partition),
         )
@@ -213,3 +244,11 @@ class BatchStream:
             acknowledge()
         except Exception as error:  # noqa: BLE001 - ends the worker
             crash("a batch could not be delivered", error)
+
+
+def _taken(letters: Letters, offset: int) -> Messages:
+    """Take out the dead letters of records before an offset."""
+    taken = Messages()
+    while letters and letters[0][0] < offset:
+        taken.append(letters.popleft()[1])
+    return taken

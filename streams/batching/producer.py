@@ -10,56 +10,44 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import KafkaError
 from mode import Service
 
 from streams.batching.crash import crash
 from streams.batching.lease import seconds_since_boot
-from streams.batching.records import Column, LaterColumn, Message, Messages
-from streams.batching.windows import windows
+from streams.batching.sending import LostMessage, Sending
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from streams.batching.windows import Window
+    from streams.batching.records import Column, LaterColumn, Messages, Position
 
-__all__ = ["BatchProducer", "LostMessage", "Message"]
+__all__ = ["BatchProducer"]
 
-WINDOWS_IN_FLIGHT = 2
 STOP_TIMEOUT_S = 5.0
 PULSE_S = 0.1
-# Bytes of a window: keys and values, uncompressed. It adapts to how soon they are acknowledged, so
-# that a throttled broker slows a worker down but does not end it: a window times out when it was
-# in flight for too long, not while it waited for its turn.
-FIRST_WINDOW, LEAST_WINDOW, LARGEST_WINDOW = 512 * 1024, 32 * 1024, 4 * 1024 * 1024
-# If acknowledgements arrive sooner than this, the window grows; later than that, it shrinks.
-SOON_S, LATE_S = 0.5, 2.0
 # A round that takes longer has so many messages that what waits behind it may wait for minutes.
 LONG_ROUND_S = 5.0
 
 
-class LostMessage(RuntimeError):
-    """The broker did not take a message: the batch that it came from must not be committed."""
-
-
-class _Delivery:
+class Delivery:
     """Messages to send, phase by phase, and the future that waits for them."""
 
     def __init__(
         self,
         phases: Sequence[Messages],
-        done: asyncio.Future[None],
         may_send: Callable[[], None],
         on_progress: Callable[[], None],
     ) -> None:
+        """Begin; within a running event loop."""
         # Empty phases count: no phase may overtake the same phase of an earlier delivery.
         self.phases = deque(phases)
-        self.done = done
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.may_send = may_send
         self.on_progress = on_progress
 
@@ -89,17 +77,13 @@ class BatchProducer(Service):
         self._timeout_s = timeout_s
         self._security = security or {}
         self._client: AIOKafkaProducer | None = None
-        self._partitions: dict[str, int] = {}
-        self._waiting: deque[_Delivery] = deque()
+        self._sender: Sending | None = None
+        self._waiting: deque[Delivery] = deque()
         self._wake = asyncio.Event()
         # What was sent: deliveries, and when the broker has acknowledged their phase.
-        self._rounds: asyncio.Queue[tuple[list[_Delivery], Awaitable[Any]]] = asyncio.Queue()
-        self._sending: list[_Delivery] = []
-        self._windows_left = asyncio.Semaphore(WINDOWS_IN_FLIGHT)
-        self._last_window: asyncio.Task[None] | None = None
-        self._lost: LostMessage | None = None
+        self._rounds: asyncio.Queue[tuple[list[Delivery], Awaitable[Any]]] = asyncio.Queue()
+        self._sending: list[Delivery] = []
         self._queued = 0
-        self._window = FIRST_WINDOW
         self._round_begun = 0.0
         self._max_suspension_s = max_suspension_s
         self._awake_at = seconds_since_boot()
@@ -127,6 +111,9 @@ class BatchProducer(Service):
             await self._client.start()
         except KafkaError as error:
             crash("Kafka does not answer", error)
+        self._sender = Sending(
+            self._client, self._timeout_s, self.check_may_send, self._note_acknowledged
+        )
         self._awake_at = seconds_since_boot()
         Thread(target=self._watch_suspension, name="pulse", daemon=True).start()
 
@@ -160,6 +147,7 @@ class BatchProducer(Service):
     async def send(
         self,
         *phases: Messages,
+        done: Position | None = None,  # noqa: ARG002 - it is the group that commits offsets
         may_send: Callable[[], None] = lambda: None,
         on_progress: Callable[[], None] = lambda: None,
     ) -> None:
@@ -168,6 +156,7 @@ class BatchProducer(Service):
         Args:
             phases: Messages to send, each phase once the one before it is acknowledged. Calls are
                 served in order: no phase of a call overtakes the same phase of an earlier call.
+            done: What the messages come of: where the partition is once they are sent.
             may_send: Called before each phase, and while it is being sent, from any thread; if it
                 raises, nothing more is sent.
             on_progress: Called whenever messages are acknowledged, from any thread.
@@ -175,11 +164,9 @@ class BatchProducer(Service):
         Raises:
             LostMessage: The broker refused a message or did not take it in time.
         """
-        delivery = _Delivery(
-            phases, asyncio.get_running_loop().create_future(), may_send, on_progress
-        )
         if not any(phases):
             return
+        delivery = Delivery(phases, may_send, on_progress)
         self._queued += sum(map(len, phases))
         self._waiting.append(delivery)
         self._wake.set()
@@ -238,78 +225,11 @@ class BatchProducer(Service):
         Raises:
             LostMessage: A topic is not there.
         """
-        client = self._client
-        if client is None:
+        if self._sender is None:
             raise LostMessage("the output has not started")
-        for topic in {column.topic for column in columns} - self._partitions.keys():
-            with _sending_to(topic):
-                self._partitions[topic] = len(await client.partitions_for(topic))
-        acknowledged = []
-        for window in windows(columns, self._partitions.__getitem__, lambda: self._window):
-            await self._windows_left.acquire()
-            if self._lost is not None:
-                raise self._lost  # nothing is sent after it
-            self.check_may_send()
-            handed_over: dict[asyncio.Future[Any], str] = {}
-            for (topic, partition), batch in window.batches.items():
-                with _sending_to(topic):
-                    sent = await client.send_batch(batch, topic, partition=partition)
-                handed_over[asyncio.ensure_future(sent)] = topic
-            before = self._last_window
-            self._last_window = asyncio.create_task(self._acknowledge(window, handed_over, before))
-            acknowledged.append(self._last_window)
-        return asyncio.gather(*acknowledged)
+        return await self._sender.hand_over(columns)
 
-    async def _acknowledge(
-        self,
-        window: Window,
-        handed_over: Mapping[asyncio.Future[Any], str],
-        before: asyncio.Task[None] | None,
-    ) -> None:
-        """Wait until a window is acknowledged, after the one before it."""
-        try:
-            if before is not None:
-                await before
-            begun = time.monotonic()
-            await self._all_acknowledged(handed_over)
-            self._adapt(time.monotonic() - begun)
-            self._queued -= window.messages()
-        except LostMessage as error:
-            self._lost = error
-            raise
-        finally:
-            self._windows_left.release()
+    def _note_acknowledged(self, messages: int) -> None:
+        self._queued -= messages
         for delivery in self._sending:
             delivery.on_progress()
-
-    async def _all_acknowledged(self, handed_over: Mapping[asyncio.Future[Any], str]) -> None:
-        done, late = await asyncio.wait(handed_over, timeout=self._timeout_s)
-        for sent in done:
-            if (error := sent.exception()) is not None:
-                raise _lost_by(error, handed_over[sent]) from error
-        if late:
-            raise LostMessage(f"messages were not acknowledged in {self._timeout_s:.0f} s")
-
-    def _adapt(self, took_s: float) -> None:
-        if took_s < SOON_S:
-            self._window = min(2 * self._window, LARGEST_WINDOW)
-        elif took_s > LATE_S:
-            self._window = max(self._window // 2, LEAST_WINDOW)
-
-
-def _lost_by(error: BaseException, topic: str) -> LostMessage:
-    if isinstance(error, TopicAuthorizationFailedError):
-        return LostMessage(
-            f"no right to write to topic {topic}: the worker's user needs Write on it"
-        )
-    return LostMessage(f"the broker did not take a message to {topic}: {error!r}")
-
-
-@contextmanager
-def _sending_to(topic: str) -> Iterator[None]:
-    try:
-        yield
-    except TopicAuthorizationFailedError as error:
-        raise _lost_by(error, topic) from error
-    except (KafkaError, AssertionError) as error:  # asserts that there is such a partition
-        raise LostMessage(f"a message to {topic} could not be sent: {error}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,6 +44,13 @@ class RecordBatch:
 
     def __len__(self) -> int:
         return len(self.records)
+
+
+class Position(NamedTuple):
+    """A partition, and the offset before which all its records are done."""
+
+    tp: Any
+    offset: int
 
 
 class Message(NamedTuple):

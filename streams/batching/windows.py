@@ -46,9 +46,9 @@ default_records.lz4_encode = _lz4_encode  # aiokafka has no setting for the leve
 class PackedBatch(BatchBuilder):  # type: ignore[misc]
     """A batch of one partition, as aiokafka's `send_batch` takes it, filled by columns."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, transactional: bool = False) -> None:
         """Begin an empty batch of at most so many bytes; a single larger message fits, too."""
-        super().__init__(limit, LZ4)
+        super().__init__(limit, LZ4, is_transactional=transactional)
         self._relative_offset = 0  # of the next message
         self._timestamp_ms = int(time.time() * 1000)
 
@@ -68,9 +68,10 @@ class PackedBatch(BatchBuilder):  # type: ignore[misc]
 class Window:
     """At most one batch of each partition, of about so many bytes in all."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, transactional: bool = False) -> None:
         """Begin an empty window."""
         self._limit = limit
+        self._transactional = transactional
         self.batches: dict[Partition, PackedBatch] = {}
         self.bytes = 0
 
@@ -80,7 +81,8 @@ class Window:
             return begin
         batch = self.batches.get((topic, partition))
         if batch is None:
-            batch = PackedBatch(min(BATCH_BYTES, self._limit))
+            limit = min(BATCH_BYTES, self._limit)
+            batch = PackedBatch(limit, transactional=self._transactional)
             self.batches[topic, partition] = batch
         before = batch.size()
         at = batch.fill(keys, values, begin)
@@ -96,6 +98,8 @@ def windows(
     columns: Sequence[Column | LaterColumn],
     partitions: Callable[[str], int],
     limit: Callable[[], int],
+    *,
+    transactional: bool = False,
 ) -> Iterator[Window]:
     """Cut messages into windows; those of one partition stay in order.
 
@@ -103,8 +107,9 @@ def windows(
         columns: The messages; those to be made later are made as windows are asked for.
         partitions: The number of a topic's partitions.
         limit: Bytes that a window has, asked whenever one begins.
+        transactional: Whether they are sent in a transaction.
     """
-    window = Window(limit())
+    window = Window(limit(), transactional=transactional)
     made = (column.made() for column in columns)
     for column in filter(lambda column: column.keys, made):
         for partition, keys, values in _by_partition(column, partitions):
@@ -114,7 +119,7 @@ def windows(
                 if begin == len(keys):
                     break
                 yield window
-                window = Window(limit())
+                window = Window(limit(), transactional=transactional)
     if window.batches:
         yield window
 

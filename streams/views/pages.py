@@ -18,7 +18,7 @@ from domain.wall import checked_heights, checked_profile_number, checked_wall_id
 from streams import metrics
 from streams.agents.overview import sums_of
 from streams.batching import Messages
-from streams.batching.producer import LostMessage
+from streams.batching.sending import LostMessage
 from streams.contract.records import ProfileSubmitted, ProfileTotals
 from streams.contract.topics import partition_of
 from streams.logs import Sparing

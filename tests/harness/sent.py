@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.record.memory_records import MemoryRecords
@@ -46,6 +48,7 @@ class Sent:
         self.records: list[Record] = []
         self.answer: Callable[[list[Record]], Any] = lambda _: asyncio.sleep(0)
         self._partitions = partitions
+        self._ends: Counter[tuple[str, int]] = Counter()
         monkeypatch.setattr(producer, "AIOKafkaProducer", lambda **_: self)
 
     @property
@@ -61,11 +64,14 @@ class Sent:
     async def partitions_for(self, _topic: str) -> set[int]:
         return set(range(self._partitions))
 
-    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[None]:
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[Any]:
         found = [(topic, partition, key, value) for key, value in records_of(batch)]
         self.records += found
+        offset = self._ends[topic, partition]
+        self._ends[topic, partition] += len(found)
 
-        async def acknowledge() -> None:
+        async def acknowledge() -> Any:
             await self.answer(found)
+            return SimpleNamespace(offset=offset)
 
         return asyncio.ensure_future(acknowledge())

@@ -15,8 +15,8 @@ import pytest
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.batching import BatchProducer, Message, Messages
-from streams.batching.producer import LostMessage
 from streams.batching.rocks import POSITION, RocksDirectory, RocksRowStore
+from streams.batching.sending import LostMessage
 from streams.contract.clients import aiokafka_security, broker_config
 from streams.contract.records import DailyUsage
 from streams.devstack.console import CONSUMER_GROUPS

@@ -12,13 +12,14 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.batching import BatchProducer, Message, Messages, Outcome, delivery
 from streams.batching.delivery import Batch, BatchStream
+from streams.batching.fetched import UnreadableRecord
 from streams.batching.observer import Observer
 from streams.batching.rocks import ChangelogInfo, RocksDirectory, RocksRowStore
 from streams.batching.store import RowStore
 from streams.batching.table import Rows
 from tests.harness.sent import Sent
 
-MESSAGE = SimpleNamespace(topic="in", partition=0, generation_id=1, tp=("in", 0))
+MESSAGE = SimpleNamespace(topic="in", partition=0, generation_id=1, tp=("in", 0), offset=7)
 OUTCOME = Outcome(
     Messages(Message("out", b"k", b"")), Messages(Message("announcements", b"k", b""))
 )
@@ -51,7 +52,7 @@ async def deliver(store, answer, monkeypatch, happened):
         rows = Rows(store, 0, "changelog")
         rows.put(b"w/1", b"row")
         rows.apply()
-        batch = Batch(batches, MESSAGE, [], last=True)
+        batch = Batch(batches, MESSAGE, [], Messages(), last=True)
         await batch.deliver(OUTCOME, rows)
         for task, _ in list(batches._in_flight):
             await task
@@ -89,7 +90,7 @@ async def test_rows_of_two_tables_reach_one_changelog_after_the_other(monkeypatc
         clocks, plans = Rows(RowStore(), 0, "clocks"), Rows(RowStore(), 0, "plans")
         plans.put(b"w/1", b"row")
         clocks.put(b"w", b"row")
-        batch = Batch(batches, MESSAGE, [], last=True)
+        batch = Batch(batches, MESSAGE, [], Messages(), last=True)
         await batch.deliver(Outcome(), clocks, plans)
         for task, _ in list(batches._in_flight):
             await task
@@ -115,7 +116,7 @@ async def test_batches_are_acknowledged_in_order(monkeypatch):
     output = SimpleNamespace(send=lambda name, **_: sent[name].wait())
     batches = BatchStream(SimpleNamespace(output=output), "ledger")
     for name in sent:
-        await batches.enqueue([name], lambda name=name: acknowledged.append(name), MESSAGE)
+        await batches.enqueue([name], lambda name=name: acknowledged.append(name), MESSAGE, 8)
     sent["second"].set()
     await asyncio.sleep(0)
     assert acknowledged == []
@@ -133,8 +134,8 @@ async def test_backpressure_an_agent_waits_while_too_many_messages_are_in_flight
 
     batches = BatchStream(SimpleNamespace(output=SimpleNamespace(send=send)), "ledger")
     for _ in range(5):
-        await batches.enqueue(["m"], lambda: None, MESSAGE)
-    waiting = asyncio.create_task(batches.enqueue(["m"], lambda: None, MESSAGE))
+        await batches.enqueue(["m"], lambda: None, MESSAGE, 8)
+    waiting = asyncio.create_task(batches.enqueue(["m"], lambda: None, MESSAGE, 8))
     await asyncio.sleep(0)
     assert not waiting.done()
     broker.set()
@@ -158,9 +159,9 @@ def test_batches_are_cut_between_keys_first_and_within_a_key_later(keys, sizes):
 
 
 def fetched(*values, generation=1):
-    records = [SimpleNamespace(key=value, value=value) for value in values]
+    records = [SimpleNamespace(offset=n, key=v, value=v) for n, v in enumerate(values)]
     return SimpleNamespace(
-        topic="in", partition=0, generation_id=generation, tp=("in", 0),
+        topic="in", partition=0, generation_id=generation, tp=("in", 0), offset=len(values) - 1,
         value=SimpleNamespace(records=records),
     )  # fmt: skip
 
@@ -181,6 +182,31 @@ async def test_each_batch_is_prepared_before_its_agent_gets_it():
         assert prepared == given
         if len(given) == 2:
             break
+
+
+async def test_the_dead_letter_of_an_unreadable_record_goes_with_the_offset_that_passes_it():
+    unreadable = [UnreadableRecord(at, 0, None, None, reason="damaged") for at in (0, 2, 4)]
+    read = [SimpleNamespace(offset=at, key=b"%d" % at, value=b"x") for at in (1, 3)]
+    message = fetched(*"01234")
+    message.value.records = sorted((*unreadable, *read), key=lambda record: record.offset)
+    sent = []
+
+    async def send(*phases, done, **_):
+        sent.append((done.offset, [m.key for phase in phases for m in phase]))
+
+    app = SimpleNamespace(
+        prepare=AsyncMock(), consumer=Mock(), consumer_generation_id=1, observer=Observer(),
+        dead_letter=lambda _batch, record, _reason: Message("dead", record.offset, None),
+        output=SimpleNamespace(send=send),
+    )  # fmt: skip
+    batches = BatchStream(app, "planner", lambda _: 1, 1, 1)
+    batches.put(message)
+    async for batch in batches:
+        await batch.deliver(Outcome(Messages(Message("out", batch.records[0].key, None))))
+        if batch.records[0].offset == 3:
+            break
+    await asyncio.gather(*(task for task, _ in batches._in_flight))
+    assert sent == [(2, [0, b"1"]), (5, [2, 4, b"3"])]
 
 
 async def test_what_was_fetched_in_an_earlier_generation_is_never_begun():

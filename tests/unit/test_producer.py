@@ -10,13 +10,8 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.batching import BatchProducer, Message, Messages
 from streams.batching.lease import LostPartitions
-from streams.batching.producer import (
-    FIRST_WINDOW,
-    LATE_S,
-    LONG_ROUND_S,
-    WINDOWS_IN_FLIGHT,
-    LostMessage,
-)
+from streams.batching.producer import LONG_ROUND_S
+from streams.batching.sending import FIRST_WINDOW, LATE_S, WINDOWS_IN_FLIGHT, LostMessage
 from tests.harness.sent import Sent
 
 
@@ -167,7 +162,7 @@ async def test_a_broker_that_takes_its_time_gets_less_at_a_time_and_never_more_t
     in_flight = Mock(bytes=0, most=0)
     sizes = []
     now = [0.0]
-    monkeypatch.setattr("streams.batching.producer.time", Mock(monotonic=lambda: now[0]))
+    monkeypatch.setattr("streams.batching.sending.time", Mock(monotonic=lambda: now[0]))
 
     async def answer(records):
         size = sum(len(value) for *_, value in records)

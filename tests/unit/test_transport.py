@@ -15,6 +15,7 @@ from aiokafka.protocol.group import HeartbeatRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.batching import Messages
 from streams.batching.delivery import Batch
 from streams.batching.fetching import Fetched
 from streams.batching.observer import Observer
@@ -34,6 +35,7 @@ def test_an_acknowledgement_of_an_earlier_generation_is_ignored(last):
             SimpleNamespace(app=consumer.app, name="stage"),
             message,
             [SimpleNamespace(offset=41)],
+            Messages(),
             last=last,
         )
         batch._acknowledge()

@@ -16,7 +16,13 @@ import uvloop
 from streams import logs, metrics
 from streams.addresses import shown_host
 from streams.agents import crews, intake, ledger, overview, planner, submissions
-from streams.batching import BatchApp, BatchProducer, CrashJournal, RocksDirectory
+from streams.batching import (
+    BatchApp,
+    BatchProducer,
+    CrashJournal,
+    RocksDirectory,
+    TransactionalProducer,
+)
 from streams.client.group import Group
 from streams.client.remade import watch_topics
 from streams.client.versions import check_current, version_to_run
@@ -84,14 +90,7 @@ def create_app(settings: Settings) -> BatchApp:
     context = StageContext(topics, codecs, settings.partitions, settings.version)
     app = BatchApp(
         settings.app_id,
-        output=BatchProducer(
-            brokers,
-            # Shorter than the session: a worker that was stopped, and has lost its partitions
-            # meanwhile, must not wake up and send what it held.
-            timeout_s=settings.session_timeout_s * 0.9,
-            max_suspension_s=settings.session_timeout_s * 0.8,
-            security=aiokafka_security(settings),
-        ),
+        output=_output(settings, topics),
         prepare=fetch_schemas,
         waits_for=waits_for,
         dead_letter=context.dead_letter,
@@ -153,6 +152,28 @@ def create_app(settings: Settings) -> BatchApp:
     app.watch(brokers, settings.watchdog_s, security)
     observer.watch(app, pages.register(app, tables["overview"], context, settings))
     return app
+
+
+def _output(settings: Settings, topics: Topics) -> BatchProducer:
+    """What the stages send with, as the guarantee asks for."""
+    options: dict[str, Any] = {
+        # Shorter than the session: a worker that was stopped, and has lost its partitions
+        # meanwhile, must not wake up and send what it held.
+        "timeout_s": settings.session_timeout_s * 0.9,
+        "max_suspension_s": settings.session_timeout_s * 0.8,
+        "security": aiokafka_security(settings),
+    }
+    if settings.guarantee == "at-least-once":
+        return BatchProducer(settings.bootstrap_servers, **options)
+    partitions = {topic.name: topic.partitions(settings) for topic in topics.all()}
+    return TransactionalProducer(
+        settings.bootstrap_servers,
+        settings.group,
+        # A large plan is one transaction, and the broker may be slow. Brokers allow 15 minutes.
+        transaction_timeout_s=min(10 * settings.session_timeout_s, 900),
+        partitions_of=partitions.__getitem__,
+        **options,
+    )
 
 
 def _credentials(settings: Settings) -> Any:

@@ -139,6 +139,11 @@ class Settings(BaseSettings):
     transit_days: int = Field(
         default=7, ge=1, description="Retention of build commands and intermediate topics, days"
     )
+    guarantee: Literal["at-least-once", "exactly-once"] = Field(
+        default="at-least-once", description="How often what is sent for a record stands on its "
+        "topics: exactly once by transactions, for readers of committed records; the same for all "
+        "workers",
+    )  # fmt: skip
     store: Literal["memory", "rocksdb"] = Field(
         default="memory", description="Where a worker keeps its tables: in memory, or on disk"
     )

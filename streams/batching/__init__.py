@@ -14,7 +14,8 @@ through five steps, which keep a stream correct under kill -9:
 5. save: only after that commit may the rows be saved to disk, so that the disk is never ahead of
    what the group has committed.
 
-While a batch waits for the broker, the next ones are computed: see `BatchProducer`.
+While a batch waits for the broker, the next ones are computed: see `BatchProducer`. With a
+`TransactionalProducer`, steps 2 to 4 are one transaction.
 """
 
 from streams.batching.app import BatchApp
@@ -34,6 +35,7 @@ from streams.batching.records import (
 )
 from streams.batching.rocks import RocksDirectory, StoreInUse
 from streams.batching.table import BatchTable, Rows
+from streams.batching.transactions import TransactionalProducer
 
 __all__ = [
     "Batch",
@@ -54,5 +56,6 @@ __all__ = [
     "RocksDirectory",
     "Rows",
     "StoreInUse",
+    "TransactionalProducer",
     "escaped_name",
 ]

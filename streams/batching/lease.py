@@ -13,13 +13,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from streams.batching.crash import Circumstance
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 NO_GENERATION = -1
 
 
-class LostPartitions(RuntimeError):
+class LostPartitions(Circumstance):
     """The partitions may belong to another worker by now: nothing more may be sent for them."""
 
 

@@ -23,7 +23,9 @@ from streams.batching.lease import seconds_since_boot
 from streams.batching.sending import LostMessage, Sending
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from faust.types import TP
 
     from streams.batching.records import Column, LaterColumn, Messages, Position
 
@@ -50,6 +52,11 @@ class Delivery:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.may_send = may_send
         self.on_progress = on_progress
+
+    @property
+    def messages(self) -> int:
+        """How many messages of it are still to be sent."""
+        return sum(map(len, self.phases))
 
 
 class BatchProducer(Service):
@@ -100,13 +107,7 @@ class BatchProducer(Service):
 
     async def on_start(self) -> None:
         """Connect."""
-        self._client = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap_servers,
-            # Ordered and without duplicates, as long as this producer lives.
-            enable_idempotence=True,
-            request_timeout_ms=int(self._timeout_s * 1000),
-            **self._security,
-        )
+        self._client = self._new_client()
         try:
             await self._client.start()
         except KafkaError as error:
@@ -116,6 +117,16 @@ class BatchProducer(Service):
         )
         self._awake_at = seconds_since_boot()
         Thread(target=self._watch_suspension, name="pulse", daemon=True).start()
+
+    def _new_client(self, **options: Any) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap_servers,
+            # Ordered and without duplicates, as long as this producer lives.
+            enable_idempotence=True,
+            request_timeout_ms=int(self._timeout_s * 1000),
+            **self._security,
+            **options,
+        )
 
     async def on_stop(self) -> None:
         """Disconnect, without waiting for a broker that does not answer."""
@@ -144,6 +155,13 @@ class BatchProducer(Service):
         if suspended > self._max_suspension_s:
             crash("woke up too late", LostMessage(f"stopped for {suspended:.1f} s"))
 
+    async def take_over(self, partitions: Iterable[TP]) -> None:
+        """Become the owner of partitions, before anything of them is read: nothing to do here."""
+
+    async def commit(self, offsets: Mapping[TP, int]) -> bool:  # noqa: ARG002
+        """Whether offsets are committed here; False: it is for the consumer of the group."""
+        return False
+
     async def send(
         self,
         *phases: Messages,
@@ -167,7 +185,7 @@ class BatchProducer(Service):
         if not any(phases):
             return
         delivery = Delivery(phases, may_send, on_progress)
-        self._queued += sum(map(len, phases))
+        self._queued += delivery.messages
         self._waiting.append(delivery)
         self._wake.set()
         await delivery.done

@@ -317,6 +317,19 @@ class BatchConsumer(driver.Consumer):
             save(member_in)
         return did_commit
 
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit in the transactions of the output, if it has any, else as the group's member."""
+        app, thread = cast("Host", self.app), cast("BatchConsumerThread", self._thread)
+        generation = app.consumer_generation_id
+        try:
+            committed = await app.output.commit(offsets)
+        except Exception as error:  # noqa: BLE001 - ends the worker
+            crash("offsets could not be committed", error)
+        if not committed:
+            return bool(await super()._commit(offsets))
+        thread.member_in = generation  # the broker has not refused it
+        return True
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit while the partitions are still ours, then forget them."""
         await super().on_partitions_revoked(revoked)
@@ -334,6 +347,13 @@ class BatchConsumer(driver.Consumer):
         # Not awaited here, where the whole group would wait for this worker: tables are recovered
         # meanwhile, and no record is taken before the answer.
         self._checking = asyncio.create_task(self._check_assignment())
+        try:
+            # Before changelogs and committed offsets are read: nobody changes them from now on.
+            await cast("Host", self.app).output.take_over(
+                tp for tp in assigned if not self._is_changelog_tp(tp)
+            )
+        except Exception as error:  # noqa: BLE001 - ends the worker
+            crash("the partitions that were assigned can't be taken over", error)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:

@@ -72,6 +72,8 @@ def up(
         )  # fmt: skip
     if isinstance(stack, SecureStack):
         settings = with_current_version(load_settings())
+        # Whatever workers are set to: the stack is there to try things.
+        settings = settings.model_copy(update={"guarantee": "exactly-once"})
         for role in ROLES:
             of_role = rights(role, settings)
             stack.grant(role, [(r.resource, r.name, r.operations, r.prefixed) for r in of_role])

@@ -218,15 +218,15 @@ class SecureStack(Stack):
 
         Args:
             user: Its name.
-            rights: Kind of resource (topic or group), name, operations, and whether the name is
-                the beginning of names.
+            rights: Kind of resource (topic, group or transactional-id), name, operations, and
+                whether the name is the beginning of names.
 
         Raises:
             StackError: The broker refuses.
         """
         bindings = [
             AclBinding(
-                ResourceType[resource.upper()],
+                ResourceType[resource.upper().replace("-", "_")],
                 name,
                 ResourcePatternType.PREFIXED if prefixed else ResourcePatternType.LITERAL,
                 f"User:{user}",

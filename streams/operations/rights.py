@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 READ, WRITE, DESCRIBE = "Read", "Write", "Describe"
 CONSOLE_GROUPS = "console-consumer-"
 """How groups begin that Apache Kafka's console consumer makes up for itself."""
+TRANSACTIONAL_ID = "transactional-id"
 ROLES = ("worker", "web", "producer", "reader", "operator")
 
 
@@ -24,7 +25,7 @@ class Right:
     """What may be done to a resource.
 
     Attributes:
-        resource: `topic` or `group`.
+        resource: `topic`, `group` or `transactional-id`.
         name: Its name, or the beginning of its name.
         operations: As Kafka names them.
         prefixed: Whether the right is one to all resources whose names begin so.
@@ -58,8 +59,11 @@ def rights(role: str, settings: Settings) -> list[Right]:
                 *topics.outputs, topics.versions, *state,
             )  # fmt: skip
             reads = (*topics.doors, *topics.intermediate, topics.versions, *state)
+            once = settings.guarantee == "exactly-once"
+            transactions = (Right(TRANSACTIONAL_ID, f"{settings.group}-", (WRITE, DESCRIBE), True),)
             return [
                 *_of_topics(reads, writes),
+                *(transactions if once else ()),
                 Right("group", settings.group, (READ,)),
                 # Of nobody: but a client that reads without a group names one.
                 Right("group", f"{settings.app_id}-reader", (READ,)),
@@ -94,6 +98,8 @@ def rights(role: str, settings: Settings) -> list[Right]:
                 Right("topic", f"{settings.app_id}-", ("All",), prefixed=True),
                 Right("group", settings.app_id, ("All",), prefixed=True),
                 Right("group", CONSOLE_GROUPS, (READ,), prefixed=True),
+                # Its temporary workers, of a replay or a rebuild, may send in transactions.
+                Right(TRANSACTIONAL_ID, f"{settings.app_id}-", ("All",), prefixed=True),
             ]
         case _:
             raise ValueError(f"{role} is no role; there is {', '.join(ROLES)}")

@@ -52,7 +52,7 @@ def as_role(secure_stack, tmp_path):
         return Settings(**where | secure_stack.security(role) | more)
 
     for role in ROLES:
-        of_role = rights(role, settings(role))
+        of_role = rights(role, settings(role, guarantee="exactly-once"))
         secure_stack.grant(role, [(r.resource, r.name, r.operations, r.prefixed) for r in of_role])
     return settings
 
@@ -62,7 +62,8 @@ def test_each_role_can_do_what_it_is_for_with_the_rights_that_are_listed_and_no_
 ):
     wall = tmp_path / "wall.conf"
     wall.write_text("21 25 28\n17\n17 22 17 19 17\n")
-    worker, producer, reader = as_role("worker"), as_role("producer"), as_role("reader")
+    worker = as_role("worker", guarantee="exactly-once")
+    producer, reader = as_role("producer"), as_role("reader")
 
     # Nobody but the operator creates topics and registers schemas.
     early = run_thewall(worker, "worker", "--processes", "1", "--no-web")

@@ -61,6 +61,21 @@ def test_a_right_can_be_given_with_kafkas_own_tool():
     assert prefixed.arguments("User:o").endswith("--topic wall. --resource-pattern-type prefixed")
 
 
+def test_only_who_sends_in_transactions_has_rights_to_transactional_ids():
+    once = SETTINGS.model_copy(update={"guarantee": "exactly-once"})
+
+    def of_ids(settings, role="worker"):
+        return [r for r in rights(role, settings) if r.resource == "transactional-id"]
+
+    assert of_ids(SETTINGS) == []
+    (right,) = of_ids(once)
+    assert right.arguments("User:w") == (
+        "--add --allow-principal User:w --operation Write --operation Describe "
+        "--transactional-id thewall- --resource-pattern-type prefixed"
+    )
+    assert [role for role in ROLES if of_ids(once, role)] == ["worker", "operator"]
+
+
 def test_who_is_no_role_is_refused():
     with pytest.raises(ValueError, match="there is worker, web"):
         rights("king", SETTINGS)

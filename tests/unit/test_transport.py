@@ -51,7 +51,11 @@ async def test_a_batch_acknowledged_between_revocation_and_assignment_is_forgott
     consumer = BatchConsumer.__new__(BatchConsumer)
     consumer._done, consumer._n_acked, consumer._unacked_messages = {}, 0, set()
     consumer._waiting_for_ack = None
-    consumer.app = SimpleNamespace(consumer_generation_id=1, check_assignment=lambda: None)
+    take_over = AsyncMock()
+    consumer.app = SimpleNamespace(
+        consumer_generation_id=1, check_assignment=lambda: None,
+        output=SimpleNamespace(take_over=take_over), tables=Mock(changelog_topics={"changelog"}),
+    )  # fmt: skip
     consumer._fetching = Mock()
     tp = TP("in", 0)
     late = Mock(acked=False, generation_id=1, tp=tp, offset=41)
@@ -61,9 +65,24 @@ async def test_a_batch_acknowledged_between_revocation_and_assignment_is_forgott
     assert consumer._new_offset(tp) == 42  # so it does happen
 
     consumer.app.consumer_generation_id = 2
-    await consumer.on_partitions_assigned({tp}, 2)
+    await consumer.on_partitions_assigned({tp, TP("changelog", 0)}, 2)
     assert consumer._new_offset(tp) is None
+    assert list(take_over.await_args.args[0]) == [tp]
     consumer._fetching.begin.assert_called_once_with({})  # nothing is fetched from where it was
+
+
+@pytest.mark.parametrize("in_transaction", [True, False])
+async def test_offsets_are_committed_by_the_output_or_as_the_groups_member(
+    monkeypatch, in_transaction
+):
+    monkeypatch.setattr(driver.Consumer, "_commit", AsyncMock(return_value="as the member"))
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer._thread = SimpleNamespace(member_in=None)
+    output = SimpleNamespace(commit=AsyncMock(return_value=in_transaction))
+    consumer.app = SimpleNamespace(consumer_generation_id=7, output=output)
+    assert await consumer._commit({TP("in", 0): 42})
+    assert (driver.Consumer._commit.await_count == 0) is in_transaction
+    assert consumer._thread.member_in == (7 if in_transaction else None)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +124,7 @@ def consumer_of(generation=1, **attributes):
                 read_until={},
                 prepare=AsyncMock(),
                 conf=SimpleNamespace(broker_max_poll_records=None),
+                output=SimpleNamespace(take_over=AsyncMock()),
             ),
             "_active_partitions": set(),
             "_fetching": Mock(take=AsyncMock(return_value=[]), wait=AsyncMock()),

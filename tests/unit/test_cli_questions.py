@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +106,7 @@ def whole_names(those, before=""):
             yield f"{before}{name}", command
 
 
+ROOT = Path(__file__).parents[2]
 COMMANDS = dict(whole_names({name: commands.command(name) for name in commands.COMMANDS}))
 
 
@@ -121,6 +124,20 @@ def test_every_example_is_a_command_that_is_understood(name, example):
     assert example.startswith(name)
     shown = invoke(*name.split(), "--help", COLUMNS="200").stdout
     assert f"thewall {example}\n" in shown
+
+
+def documented() -> list[tuple[str, str]]:
+    """Page and arguments of each command line in the README and the pages of docs/."""
+    line = re.compile(r"^ {4}(?:.* \| )?(?:\.venv/bin/)?thewall ([^|>\n]+)", re.MULTILINE)
+    pages = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    return [(page.name, found) for page in pages for found in line.findall(page.read_text())]
+
+
+@pytest.mark.parametrize(("page", "line"), documented())
+def test_every_command_line_of_the_docs_is_understood(page, line):
+    arguments = shlex.split(line)
+    words = 2 if " ".join(arguments[:2]) in COMMANDS else 1
+    COMMANDS[" ".join(arguments[:words])].make_context(line, arguments[words:])
 
 
 def test_an_explanation_names_the_factors_the_sections_and_the_event():

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from domain.daily import daily_columns
+from domain.daily import DailyColumns, daily_columns
 from domain.errors import InvalidWall
 from domain.materials import material_named
 from streams import metrics
 from streams.batching import Message, Messages, Outcome
+from streams.cells import keyed, numbers
 from streams.contract.reasons import Reason
 from streams.contract.records import (
     DailyUsage,
@@ -61,7 +63,7 @@ class _Profile(NamedTuple):
 
 def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
     """Apply a batch of plans and reports, and publish the plans that they complete."""
-    outcome = Outcome()
+    outcome, daily = Outcome(), _Daily(batch.partition, context)
     state = context.state(rows, LedgerRow)
     events = context.events(batch, ProfilePlanned, SectionsBuilt)
     touched: dict[_Profile, LedgerRow] = {}
@@ -76,6 +78,7 @@ def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
         if completed is not None and completed.planned is not None:
             published = row.publish(completed, completed.planned)
             try:
+                daily.replace(profile, row, published, completed.planned)
                 outcome.extend(_publication(profile, row, published, completed.planned, context))
                 count = partial(metrics.count_published, completed.submitted_ms)
                 outcome.on_acknowledged.append(count)
@@ -96,6 +99,7 @@ def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
                 )
         # The next report is most likely of a plan that is being built.
         state.put(profile.key, row, keep=row.is_building)
+    outcome.messages.extend(daily.messages())
     outcome.messages.extend(events.dead_letters)
     return outcome
 
@@ -103,9 +107,8 @@ def account(batch: RecordBatch, rows: Rows, context: StageContext) -> Outcome:
 def _publication(
     profile: _Profile, before: LedgerRow, row: LedgerRow, plan: Plan, context: StageContext
 ) -> Outcome:
-    """Rows and audit of a plan that is published now, and what announces them."""
-    messages = _daily_rows(profile, before, row, plan, context)
-    messages.extend(_audit(profile, before, row, plan, context))
+    """The audit of a plan that is published now, and what announces it."""
+    messages = _audit(profile, before, row, plan, context)
     metrics.PROFILES_COMPLETED.inc()
     # A later plan may be known already.
     version, latest = (
@@ -114,28 +117,62 @@ def _publication(
     return Outcome(messages, _announcements(profile, row, version, latest, context))
 
 
-def _daily_rows(
-    profile: _Profile, before: LedgerRow, row: LedgerRow, plan: Plan, context: StageContext
-) -> Messages:
-    """The daily rows of the published plan, and tombstones for days that only the old one has."""
-    daily = daily_columns(row.published_curve, material_named(plan.material))
-    old_days = {day for day, _, _ in before.published_curve.rows()}
-    removed_days = sorted(old_days.difference(daily.days))
-    encode = context.codecs.of(DailyUsage).encoder("day", "ice", "cost", "cumulative_cost")
-    fields = {"wall": profile.wall, "profile": profile.number, "version": row.published}
-    topic, day_keys = context.topics.daily.name, profile.key.encode() + b"/%d"
-    messages = Messages()
-    messages.add(
-        topic, [day_keys % day for day in daily.days], encode(fields, *daily), profile.partition
-    )
-    messages.add(
-        topic,
-        [day_keys % day for day in removed_days],
-        [None] * len(removed_days),
-        profile.partition,
-    )
-    metrics.DAILY_ROWS.inc(len(daily.days) + len(removed_days))
-    return messages
+class _Daily:
+    """The daily rows of the plans that a batch publishes: they are encoded in columns."""
+
+    def __init__(self, partition: int, context: StageContext) -> None:
+        self._messages = Messages()
+        self._partition = partition
+        self._context = context
+        # What the rows of a plan have in common, and the rows, as long as they are not encoded.
+        self._plans: list[tuple[dict[str, Any], DailyColumns]] = []
+
+    def replace(self, profile: _Profile, before: LedgerRow, row: LedgerRow, plan: Plan) -> None:
+        """Rows of the published plan, and tombstones for days that only the old one has."""
+        daily = daily_columns(row.published_curve, material_named(plan.material))
+        if daily.days:
+            common = {"wall": profile.wall, "profile": profile.number, "version": row.published}
+            self._plans.append((common, daily))
+        old_days = {day for day, _, _ in before.published_curve.rows()}
+        removed_days = sorted(old_days.difference(daily.days))
+        metrics.DAILY_ROWS.inc(len(daily.days) + len(removed_days))
+        if removed_days:
+            self._encode_rows()  # a later plan may have these days again
+            self._messages.add(
+                self._context.topics.daily.name,
+                [f"{profile.key}/{day}".encode() for day in removed_days],
+                [None] * len(removed_days),
+                self._partition,
+            )
+
+    def messages(self) -> Messages:
+        """All rows and tombstones."""
+        self._encode_rows()
+        return self._messages
+
+    def _encode_rows(self) -> None:
+        if not self._plans:
+            return
+        encode = self._context.codecs.of(DailyUsage).column_encoder(
+            "day", "ice", "cost", "cumulative_cost"
+        )
+        days, *amounts = (
+            numbers(list(chain.from_iterable(column)))
+            for column in zip(*(daily for _, daily in self._plans), strict=True)
+        )
+        counts = [len(daily.days) for _, daily in self._plans]
+        self._messages.add(
+            self._context.topics.daily.name,
+            keyed(
+                ["{wall}/{profile}/".format_map(common).encode() for common, _ in self._plans],
+                counts, days,
+            ),
+            encode(
+                [(common, len(daily.days)) for common, daily in self._plans], days, *amounts
+            ),
+            self._partition,
+        )  # fmt: skip
+        self._plans.clear()
 
 
 def _audit(

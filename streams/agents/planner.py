@@ -16,8 +16,8 @@ import logging
 from collections import defaultdict
 from dataclasses import asdict, replace
 from functools import partial
-from itertools import repeat
-from typing import TYPE_CHECKING
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain.days import PlanDays
 from domain.errors import InvalidWall
@@ -28,6 +28,7 @@ from domain.planning import plan_wall
 from domain.settings import WallSettings, checked_settings
 from streams import metrics
 from streams.batching import Column, LaterColumn, Messages, Outcome
+from streams.cells import booleans, keyed, numbers
 from streams.clock.telling import Teller, WallPlan
 from streams.contract.reasons import Reason
 from streams.contract.records import (
@@ -43,7 +44,7 @@ from streams.contract.records import (
 from streams.logs import Sparing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from streams.batching import BatchApp, BatchStream, BatchTable, Record, RecordBatch, Rows
     from streams.context import StageContext, State
@@ -61,7 +62,6 @@ SECTIONS_IN_MEMORY = 1_000_000
 # seconds, while what is in flight has to be acknowledged within the session timeout.
 SECTIONS_AT_ONCE = 10_000_000
 
-NO_TASKS = ProfilePlan(0)
 SETTINGS = 0  # stands for a wall's settings where a profile number is expected
 
 # What holds before any event: an event that says the same changes nothing.
@@ -114,12 +114,12 @@ def plan(batch: RecordBatch, rows: Rows, clocks: Rows, context: StageContext) ->
             profiles[profile] = record
             submitted_ms[version] = event.submitted_ms
             teller.change_plan(event.wall, record.offset)
-    messages = teller.messages
+    messages, orders = teller.messages, _Orders(context)
     batch_version = context.plan_version(batch.records[0].offset)
     for wall, profiles in changed.items():
         try:
             messages.extend(
-                _plans(wall, set(profiles), submitted_ms, batch_version, state, context)
+                _plans(wall, set(profiles), submitted_ms, batch_version, state, orders, context)
             )
             if profiles:
                 told(
@@ -133,6 +133,7 @@ def plan(batch: RecordBatch, rows: Rows, clocks: Rows, context: StageContext) ->
                 for record in profiles.values()
             )
             messages.extend(Messages(*letters))
+    messages.extend(orders.messages())
     messages.extend(events.dead_letters)
     return Outcome(messages, teller.announcements)
 
@@ -162,9 +163,10 @@ def _plans(
     submitted_ms: Mapping[int, int],
     batch_version: int,
     state: State[PlannerRow],
+    orders: _Orders,
     context: StageContext,
 ) -> Messages:
-    """The plans of a wall's changed profiles, and of those that depend on them.
+    """Plan and order a wall's changed profiles, and those that depend on them; tells the plans.
 
     Raises:
         InvalidWall: Its settings are of other code than this, or it is too large for a pool. The
@@ -200,12 +202,11 @@ def _plans(
         withdrawn = number not in heights
         if number < first_changed or (withdrawn and number not in changed):
             continue
-        orders: Column | LaterColumn
-        if later and not withdrawn:
-            orders = _later_orders(wall, number, version, settings, heights[number], context)
-        else:
-            tasks = NO_TASKS if withdrawn else plans.profiles[number]
-            orders = _orders(wall, number, version, tasks, context)
+        profile_heights = b"" if withdrawn else heights[number]
+        if later:
+            orders.build_later(wall, number, version, settings, profile_heights)
+        elif not withdrawn:
+            orders.build(wall, number, version, plans.profiles[number])
         planned = ProfilePlanned(
             wall=wall,
             profile=number,
@@ -213,15 +214,14 @@ def _plans(
             mode=settings.mode,
             crews=settings.crews,
             material=settings.material,
-            sections=0 if withdrawn else len(heights[number]),
-            unfinished=orders.size,
+            sections=len(profile_heights),
+            unfinished=unfinished_sections(profile_heights),
             withdrawn=withdrawn,
             submitted_ms=submitted_ms.get(version, 0),
             batch_version=batch_version,
         )
         messages.append(context.message(context.topics.progress, f"{wall}/{number}", planned))
-        messages.columns.append(orders)
-    messages.extend(_reliefs(wall, version, plans, context))
+    orders.relieve(wall, version, plans)
     return messages
 
 
@@ -257,58 +257,92 @@ def _heights(rows: dict[int, PlannerRow]) -> dict[int, bytes]:
     return {number: row.heights for number, row in rows.items() if row.heights is not None}
 
 
-def _orders(
-    wall: str, profile: int, version: int, tasks: ProfilePlan, context: StageContext
-) -> Column:
-    """An order to a crew for each task of a profile's plan."""
-    encode = context.codecs.of(BuildSection).encoder(
+class _Orders:
+    """The orders of a batch, gathered from all plans: they are encoded in columns."""
+
+    def __init__(self, context: StageContext) -> None:
+        self._context = context
+        self._plans: list[_Tasks] = []
+        self._later = Messages()
+        self._reliefs = Messages()
+
+    def build(self, wall: str, profile: int, version: int, tasks: ProfilePlan) -> None:
+        """Order a crew to each task of a profile's plan."""
+        if tasks:
+            self._plans.append(_Tasks(wall, profile, version, tasks))
+
+    def build_later(
+        self, wall: str, profile: int, version: int, settings: WallSettings, heights: bytes
+    ) -> None:
+        """As `build`, of a profile that is planned by itself when the orders are to be sent."""
+
+        def make() -> Column:
+            tasks = plan_wall(settings, {profile: heights}).profiles[profile]
+            return _orders([_Tasks(wall, profile, version, tasks)], self._context)
+
+        topic = self._context.topics.build_commands.name
+        count = unfinished_sections(heights)
+        if count:
+            self._later.columns.append(LaterColumn(topic, count, make))
+
+    def relieve(self, wall: str, version: int, plans: Plan) -> None:
+        """Order each crew of a pool that has no section left to leave, and name its last one."""
+        last: dict[str, tuple[int, int]] = {}
+        for number in sorted(plans.profiles) if plans.relieved else ():
+            tasks = plans.profiles[number]
+            last.update(zip(tasks.crews, zip(repeat(number), tasks.sections), strict=True))
+        encode = self._context.codecs.of(RelieveCrew).encoder("crew", "day", "profile", "section")
+        crews, days = plans.relieved.keys(), plans.relieved.values()
+        profiles, sections = zip(*map(last.__getitem__, crews), strict=True) if crews else ((), ())
+        self._reliefs.add(
+            self._context.topics.build_commands.name,
+            [f"{wall}/{crew}".encode() for crew in crews],
+            encode({"wall": wall, "version": version}, crews, days, profiles, sections),
+        )
+
+    def messages(self) -> Messages:
+        """All orders: a crew is told what to build before it is relieved."""
+        messages, first, count = Messages(), 0, 0
+        for after, of_one in enumerate(self._plans, start=1):
+            count += len(of_one.tasks)
+            if count >= SECTIONS_PER_BATCH or after == len(self._plans):
+                messages.columns.append(_orders(self._plans[first:after], self._context))
+                first, count = after, 0
+        messages.extend(self._later)
+        messages.extend(self._reliefs)
+        return messages
+
+
+class _Tasks(NamedTuple):
+    """The tasks of one profile's plan."""
+
+    wall: str
+    profile: int
+    version: int
+    tasks: ProfilePlan
+
+
+def _orders(plans: Sequence[_Tasks], context: StageContext) -> Column:
+    """An order to a crew for each task of some plans."""
+
+    def column(name: str) -> list[Any]:
+        return list(chain.from_iterable(getattr(plan.tasks, name) for plan in plans))
+
+    encode = context.codecs.of(BuildSection).column_encoder(
         "section", "crew", "first_day", "days", "relieves"
     )
-    metrics.SECTIONS_PLANNED.inc(len(tasks))
-    crew_keys = wall.encode() + b"/%b"
+    counts = [len(plan.tasks) for plan in plans]
+    metrics.SECTIONS_PLANNED.inc(sum(counts))
+    crews = column("crews")
     return Column(
         context.topics.build_commands.name,
-        [crew_keys % crew.encode() for crew in tasks.crews],
+        keyed([f"{plan.wall}/".encode() for plan in plans], counts, crews),
         encode(
-            {"wall": wall, "profile": profile, "version": version},
-            tasks.sections, tasks.crews, tasks.first_days, tasks.days, tasks.relieves,
+            [(plan._asdict(), len(plan.tasks)) for plan in plans],
+            numbers(column("sections")), crews, numbers(column("first_days")),
+            numbers(column("days")), booleans(column("relieves")),
         ),
     )  # fmt: skip
-
-
-def _later_orders(
-    wall: str,
-    profile: int,
-    version: int,
-    settings: WallSettings,
-    heights: bytes,
-    context: StageContext,
-) -> LaterColumn:
-    """As `_orders`, of a profile that is planned by itself when they are to be sent."""
-
-    def make() -> Column:
-        tasks = plan_wall(settings, {profile: heights}).profiles[profile]
-        return _orders(wall, profile, version, tasks, context)
-
-    return LaterColumn(context.topics.build_commands.name, unfinished_sections(heights), make)
-
-
-def _reliefs(wall: str, version: int, plans: Plan, context: StageContext) -> Messages:
-    """An order to each crew of a pool that has no section left, which names its last one."""
-    messages = Messages()
-    last: dict[str, tuple[int, int]] = {}
-    for number in sorted(plans.profiles) if plans.relieved else ():
-        tasks = plans.profiles[number]
-        last.update(zip(tasks.crews, zip(repeat(number), tasks.sections), strict=True))
-    encode = context.codecs.of(RelieveCrew).encoder("crew", "day", "profile", "section")
-    crews, days = plans.relieved.keys(), plans.relieved.values()
-    profiles, sections = zip(*map(last.__getitem__, crews), strict=True) if crews else ((), ())
-    messages.add(
-        context.topics.build_commands.name,
-        [f"{wall}/{crew}".encode() for crew in crews],
-        encode({"wall": wall, "version": version}, crews, days, profiles, sections),
-    )
-    return messages
 
 
 def _planned(settings: WallSettings, heights: dict[int, bytes]) -> Plan:

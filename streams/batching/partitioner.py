@@ -7,14 +7,17 @@ keys side by side, which takes a fifth of a microsecond a key.
 from __future__ import annotations
 
 from random import randrange
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streams.cells import Cells
 from streams.murmur2 import POSITIVE, hash_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from streams.cells import Array
 
 # For fewer keys, the calls of numpy take longer than hashing one by one.
 FEW_KEYS = 16
@@ -25,20 +28,24 @@ _SEED, _M = np.uint32(0x9747B28C), np.uint32(0x5BD1E995)
 _R, _13, _15 = np.uint32(24), np.uint32(13), np.uint32(15)
 
 
-def partitions_of(keys: Sequence[bytes | None], count: int) -> list[int]:
+def partitions_of(keys: Sequence[bytes | None], count: int) -> Array:
     """The partition of each key, of so many; a record without a key goes anywhere."""
-    if len(keys) < FEW_KEYS or None in keys or max(map(len, keys)) > LONGEST_PADDED:  # type: ignore[arg-type]
+    if isinstance(keys, Cells):
+        lengths = keys.lengths.astype(np.uint32)
+    elif len(keys) < FEW_KEYS or None in keys or max(map(len, keys)) > LONGEST_PADDED:  # type: ignore[arg-type]
         # No secret: any partition.
-        return [randrange(count) if key is None else hash_of(key) % count for key in keys]  # noqa: S311
-    partitions: list[int] = (_hashes(keys) % np.uint32(count)).tolist()
-    return partitions
+        found = (randrange(count) if key is None else hash_of(key) % count for key in keys)  # noqa: S311
+        return np.fromiter(found, np.int64, len(keys))
+    else:
+        lengths = np.fromiter(map(len, keys), np.uint32, len(keys))  # type: ignore[arg-type]
+    return _hashes(keys, lengths) % np.uint32(count)
 
 
-def _hashes(keys: Sequence[bytes | None]) -> Any:
-    lengths = np.fromiter(map(len, keys), np.uint32, len(keys))  # type: ignore[arg-type]
+def _hashes(keys: Sequence[bytes | None], lengths: Array) -> Array:
     whole_words = lengths // 4
     # Zeros behind each key: what its last word lacks.
-    padded = np.array(keys, dtype=f"S{(int(whole_words.max()) + 1) * 4}")
+    width = (int(whole_words.max()) + 1) * 4
+    padded = keys.padded(width) if isinstance(keys, Cells) else np.array(keys, dtype=f"S{width}")
     words = padded.view("<u4").reshape(len(keys), -1)
     hashes = _SEED ^ lengths
     for number in range(int(whole_words.max())):
@@ -51,4 +58,5 @@ def _hashes(keys: Sequence[bytes | None]) -> Any:
     hashes ^= hashes >> _13
     hashes *= _M
     hashes ^= hashes >> _15
-    return hashes & np.uint32(POSITIVE)
+    hashed: Array = hashes & np.uint32(POSITIVE)
+    return hashed

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from streams.cells import Array
 
 
 class Record(Protocol):
@@ -67,12 +70,15 @@ DeadLetter = Callable[[RecordBatch, Record, str], Message]
 
 
 class Column(NamedTuple):
-    """Messages of one topic, keys and values side by side; partition as in `Message`."""
+    """Messages of one topic, keys and values side by side; partition as in `Message`, or of each.
+
+    Keys and values that are both `Cells` are sent without an object for each.
+    """
 
     topic: str
     keys: Sequence[bytes | None]
     values: Sequence[bytes | None]
-    partition: int = -1
+    partition: int | Array = -1
 
     @property
     def size(self) -> int:
@@ -127,9 +133,9 @@ class Messages:
         topic: str,
         keys: Sequence[bytes | None],
         values: Sequence[bytes | None],
-        partition: int = -1,
+        partition: int | Array = -1,
     ) -> None:
-        """Add messages of one topic."""
+        """Add messages of one topic; an array has the partition of each."""
         self.columns.append(Column(topic, keys, values, partition))
 
     def extend(self, messages: Messages) -> None:
@@ -139,8 +145,9 @@ class Messages:
     def __iter__(self) -> Iterator[Message]:
         for column in self.columns:
             topic, keys, values, partition = column.made()
-            for key, value in zip(keys, values, strict=True):
-                yield Message(topic, key, value, partition)
+            of_each = repeat(partition) if isinstance(partition, int) else partition.tolist()
+            for key, value, number in zip(keys, values, of_each, strict=False):
+                yield Message(topic, key, value, number)
 
     def __len__(self) -> int:
         return sum(column.size for column in self.columns)

@@ -9,6 +9,7 @@ the two.
 from __future__ import annotations
 
 import io
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import fastavro
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     Schema = Mapping[str, Any]
+    Writer = Callable[[Mapping[str, Any]], bytes]
     Encoder = Callable[..., list[bytes]]
     Decoder = Callable[[Iterable[bytes | None]], Iterator[tuple[Any, ...] | None]]
 
@@ -91,21 +93,15 @@ def compile_encoder(schema: Schema, header: bytes, columns: Sequence[str]) -> En
         TypeError: A column has another type.
         ValueError: The schema has no such field.
     """
-    fields = schema["fields"]
-    if missing := set(columns) - {field["name"] for field in fields}:
-        raise ValueError(f"{schema['name']} has no field {', '.join(sorted(missing))}")
-    parts: list[str] = []
-    segments: list[list[Any]] = []
-    for index, field in enumerate(fields):
-        if field["name"] in columns:
-            parts.append(_ENCODED[_kind(field, _ENCODED)].format(f"v_{field['name']}"))
-        elif index and fields[index - 1]["name"] not in columns:
-            segments[-1].append(field)
-        else:
-            parts.append(f"s{len(segments)}")
-            segments.append([field])
-    writers = [_segment_writer(number, of) for number, of in enumerate(segments)]
-    before = header if not fields or fields[0]["name"] in columns else b""
+    written = stretches(schema, columns)
+    writers = [stretch for stretch in written if not isinstance(stretch, tuple)]
+    parts = [
+        _ENCODED[stretch[1]].format(f"v_{stretch[0]}")
+        if isinstance(stretch, tuple)
+        else f"s{writers.index(stretch)}"
+        for stretch in written
+    ]
+    before = header if not written or isinstance(written[0], tuple) else b""
     variables = [f"v_{name}" for name in columns]
     source = [
         f"def encode(constants, {', '.join(variables)}):",
@@ -122,6 +118,33 @@ def compile_encoder(schema: Schema, header: bytes, columns: Sequence[str]) -> En
     return encoder
 
 
+def stretches(schema: Schema, columns: Sequence[str]) -> list[tuple[str, str] | Writer]:
+    """What a record is made of, from its first field to the last.
+
+    Args:
+        schema: The record's schema, as JSON.
+        columns: Fields that differ from record to record.
+
+    Returns:
+        For each of the columns its name and type; for other fields that are side by side, a
+        function of all constants by name, which writes them.
+
+    Raises:
+        TypeError: A column has another type than a batch codec takes.
+        ValueError: The schema has no such field.
+    """
+    fields = schema["fields"]
+    if missing := set(columns) - {field["name"] for field in fields}:
+        raise ValueError(f"{schema['name']} has no field {', '.join(sorted(missing))}")
+    found: list[tuple[str, str] | Writer] = []
+    for is_column, side_by_side in groupby(fields, lambda field: field["name"] in columns):
+        if is_column:
+            found += [(field["name"], kind_of(field, _ENCODED)) for field in side_by_side]
+        else:
+            found.append(_segment_writer(len(found), list(side_by_side)))
+    return found
+
+
 _ENCODED = {
     "int": f"small[{{0}}] if 0 <= {{0}} < {SMALL} else long({{0}})",
     "long": f"small[{{0}}] if 0 <= {{0}} < {SMALL} else long({{0}})",
@@ -135,7 +158,8 @@ _ENCODED = {
 _ENCODED["null,long"] = _ENCODED["null,int"]
 
 
-def _kind(field: Schema, known: Mapping[str, Any]) -> str:
+def kind_of(field: Schema, known: Mapping[str, Any]) -> str:
+    """The type of a field, such as int or null,int; raises TypeError if it is not a known one."""
     type_of = field["type"]
     kind = ",".join(map(str, type_of)) if isinstance(type_of, list) else str(type_of)
     if kind not in known:
@@ -143,8 +167,14 @@ def _kind(field: Schema, known: Mapping[str, Any]) -> str:
     return kind
 
 
-def _segment_writer(number: int, fields: list[Any]) -> Callable[[Mapping[str, Any]], bytes]:
+def _segment_writer(number: int, fields: list[Any]) -> Writer:
     """Fields side by side are written as a record of their own: Avro puts nothing around one."""
+    kinds = [str(field["type"]) for field in fields]
+    if all(kind in _CONSTANT for kind in kinds):
+        writes = [
+            (field["name"], _CONSTANT[kind]) for field, kind in zip(fields, kinds, strict=True)
+        ]
+        return lambda constants: b"".join([write(constants[name]) for name, write in writes])
     schema = fastavro.parse_schema(
         {"type": "record", "name": f"Segment{number}", "fields": fields}, named_schemas={}
     )
@@ -155,6 +185,13 @@ def _segment_writer(number: int, fields: list[Any]) -> Callable[[Mapping[str, An
         return out.getvalue()
 
     return write
+
+
+_CONSTANT: dict[str, Callable[[Any], bytes]] = {
+    "int": _long,
+    "long": _long,
+    "string": _Strings().__getitem__,
+}
 
 
 def compile_decoder(schema: Schema, header: bytes, in_common: int) -> Decoder:
@@ -176,7 +213,7 @@ def compile_decoder(schema: Schema, header: bytes, in_common: int) -> Decoder:
     """
     names = [f"v_{field['name']}" for field in schema["fields"]]
     read = [
-        _DECODED[_kind(field, _DECODED)].format(name).splitlines()
+        _DECODED[kind_of(field, _DECODED)].format(name).splitlines()
         for name, field in zip(names, schema["fields"], strict=True)
     ]
     first = [line for lines in read[:in_common] for line in lines]

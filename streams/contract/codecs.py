@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from streams.contract.batch_codecs import Decoder, Encoder
+    from streams.contract.column_codecs import ColumnDecoder, ColumnEncoder
     from streams.contract.topics import Topic
     from streams.settings import Settings
 
@@ -132,6 +133,8 @@ class Codec(Generic[R]):
         self._shape = _Shape(record_type)
         self._encoders: dict[tuple[str, ...], Encoder] = {}
         self._decoders: dict[int, Decoder] = {}
+        self._column_encoders: dict[tuple[str, ...], ColumnEncoder] = {}
+        self._column_decoders: dict[int, ColumnDecoder] = {}
 
     def encode(self, record: R) -> bytes:
         """The record in wire format."""
@@ -170,6 +173,28 @@ class Codec(Generic[R]):
         if decoder is None:
             decoder = compile_decoder(self.json, self.header, in_common)
             self._decoders[in_common] = decoder
+        return decoder
+
+    def column_encoder(self, *columns: str) -> ColumnEncoder:
+        """Encodes the records of many groups: see `column_codecs.ColumnEncoder`."""
+        encoder = self._column_encoders.get(columns)
+        if encoder is None:
+            from streams.contract.column_codecs import ColumnEncoder  # only here: it needs numpy
+
+            encode = self.encoder(*columns)
+            encoder = ColumnEncoder(self.json, self.header, columns, encode)
+            self._column_encoders[columns] = encoder
+        return encoder
+
+    def column_decoder(self, in_common: int) -> ColumnDecoder:
+        """Decodes many records into columns: see `column_codecs.ColumnDecoder`."""
+        decoder = self._column_decoders.get(in_common)
+        if decoder is None:
+            from streams.contract.column_codecs import ColumnDecoder  # only here: it needs numpy
+
+            decode = self.decoder(in_common)
+            decoder = ColumnDecoder(self.json, self.header, in_common, decode)
+            self._column_decoders[in_common] = decoder
         return decoder
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from domain.settings import WallSettings
 from domain.wall import Wall
+from streams import cells
+from streams.contract import column_codecs
 from streams.contract.records import DailyUsage
 from streams.operations.verification import expected_rows
 from tests.stages.simulation import Simulation, published_rows
@@ -62,6 +64,13 @@ def play(context, seed: int, death_rates=(0, 0.1, 0.5)) -> Simulation:
 def test_whatever_happens_the_rows_end_equal_to_the_domains(context):
     deaths = sum(play(context, seed).deaths for seed in range(HISTORIES))
     assert deaths > HISTORIES  # the histories were not quiet ones
+
+
+def test_they_do_so_too_where_every_batch_is_large_enough_for_columns(context, monkeypatch):
+    monkeypatch.setattr(cells, "FEW_ROWS", 1)
+    monkeypatch.setattr(column_codecs, "FEW_ROWS", 1)
+    for seed in range(min(HISTORIES, 100)):
+        play(context, seed)
 
 
 def test_a_profiles_rows_go_from_one_complete_version_to_the_next(context):

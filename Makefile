@@ -141,9 +141,10 @@ prometheus: ## Install Debian's Prometheus, which the tests of dashboards and al
 screenshots: install ## Take the pictures of docs/ anew, and measure how smoothly the page slides
 	$(BIN)/python -m tests.browser.screenshots
 
-chaos: install ## Kill, stop and starve everything under load: SEED=n FAULTS=n STORE=rocksdb BROKERS=3
+chaos: install ## Kill, stop and starve everything under load: SEED=n FAULTS=n STORE=rocksdb BROKERS=3 GUARANTEE=exactly-once
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --faults $(or $(FAULTS),20) \
-		--store $(or $(STORE),memory) --brokers $(or $(BROKERS),1)
+		--store $(or $(STORE),memory) --brokers $(or $(BROKERS),1) \
+		--guarantee $(or $(GUARANTEE),at-least-once)
 
 battery: install ## Throw generated foreign records at a worker: N=n SEED=n
 	$(BIN)/python -m tests.battery --number $(or $(N),1000) --seed $(or $(SEED),1)

@@ -13,7 +13,7 @@ import typer
 
 from bench.clocks import measure_clocks
 from bench.cluster import PARTITIONS
-from bench.engines import ENGINES
+from bench.engines import TIMED
 from bench.latency import measure_latency
 from bench.quick import LATENCY_S, quick, say
 from bench.report import write_report
@@ -47,9 +47,7 @@ def _stack() -> Iterator[tuple[StackAddresses, Path]]:
 @app.command("throughput")
 def throughput(
     walls: Annotated[int, typer.Argument(help="Walls of 300 sections that are timed.", min=1)],
-    engines: Annotated[
-        list[str], typer.Argument(help=f"Of {', '.join(ENGINES)}, as in pipeline:2.")
-    ],
+    engines: Annotated[list[str], typer.Argument(help=f"Of {', '.join(TIMED)}, as in pipeline:2.")],
 ) -> None:
     """Time engines with N processes or threads, in this order, each checked against the domain.
 
@@ -60,7 +58,7 @@ def throughput(
     timed = Workload("timed", walls, seed=8)
     with _stack() as (addresses, directory):
         for engine, _, parallel in (named.partition(":") for named in engines):
-            run = measure(addresses, ENGINES[engine], int(parallel or 1), warm, timed, directory)
+            run = measure(addresses, TIMED[engine], int(parallel or 1), warm, timed, directory)
             rates[run.spec] = round(run.rate)
             engine_us, broker_us = (
                 seconds / run.sections * 1e6 for seconds in (run.cpu.engine, run.cpu.broker)

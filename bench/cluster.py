@@ -11,6 +11,7 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     ConsumerGroupState,
+    KafkaError,
     KafkaException,
     Producer,
     TopicPartition,
@@ -161,6 +162,8 @@ class Cluster:
                 "bootstrap.servers": self.stack.bootstrap_servers,
                 "group.id": f"{self.prefix}-reader",
                 "enable.auto.commit": False,
+                # The last offset may be that of a transaction's marker, which is no message.
+                "enable.partition.eof": True,
                 "log_level": 4,
             }
         )
@@ -174,10 +177,11 @@ class Cluster:
             consumer.assign([TopicPartition(topic, p, begin) for p, (begin, _) in left.items()])
             while left:
                 for message in consumer.consume(FETCH, timeout=1):
-                    if message.error():
-                        raise KafkaException(message.error())
                     end = left.get(message.partition(), (0, 0))[1]
-                    if message.offset() < end:
+                    if message.error():
+                        if message.error().code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
+                            raise KafkaException(message.error())
+                    elif message.offset() < end:
                         yield message
                     if message.offset() >= end - 1:
                         left.pop(message.partition(), None)

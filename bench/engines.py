@@ -156,6 +156,11 @@ OURS = Engine(
     "The Wall: record batches on Faust",
     lambda _: [sys.executable, "-m", "streams", "worker", "--processes", "1", "--no-web"],
 )
+ONCE = Engine(
+    "exactly_once",
+    "The Wall: as before, in transactions",
+    lambda threads: ["env", "THEWALL_GUARANTEE=exactly-once", *OURS.command(threads)],
+)
 PLAIN = Engine(
     "plain",
     "confluent-kafka loop: batches of 10,000, linger 20 ms, lz4, commit each second",
@@ -180,3 +185,6 @@ QUIX = Engine(
     share=20,
 )
 ENGINES = {engine.name: engine for engine in (OURS, KAFKA_STREAMS, PLAIN, QUIX, NAIVE_FAUST)}
+"""What is compared."""
+TIMED = {**ENGINES, ONCE.name: ONCE}
+"""What can be timed."""

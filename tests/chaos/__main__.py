@@ -18,13 +18,14 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 from statistics import median
+from typing import Any
 
 from confluent_kafka import ElectionType
 
 from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.client import Client
-from streams.contract.records import DeadLetter
+from streams.contract.records import BuildSection, DeadLetter, SectionCompleted
 from streams.devstack import Stack
 from streams.devstack.ports import free_port
 from streams.operations.replay import Replay
@@ -53,7 +54,9 @@ KINDS_OF_CLUSTER = {"kill_one_of_the_brokers": 4, "stop_one_of_the_brokers": 1}
 class Chaos:
     """Two workers, a broker or three, and a registry, and what is done to them."""
 
-    def __init__(self, stack: Stack, directory: Path, seed: int, store: str, brokers: int) -> None:
+    def __init__(
+        self, stack: Stack, directory: Path, seed: int, store: str, brokers: int, guarantee: str
+    ) -> None:
         self.random = Random(seed)
         self.directory = directory
         self.stack = stack
@@ -72,6 +75,7 @@ class Chaos:
             session_timeout_s=SESSION_S if brokers == 1 else 30,
             watchdog_s=20 if brokers == 1 else 120,
             store=store,
+            guarantee=guarantee,
         )
         self.client = Client(self.settings)
         self.load = Load(self.client, Random(seed + 1))
@@ -257,10 +261,24 @@ class Chaos:
                 doubled += have[key] > want[key]
         for difference in expected.differences(found)[:20]:
             print(difference, file=sys.stderr)
+        topics, repeated = self.client.topics, {}
+        sections: dict[type[Any], set[object]] = {BuildSection: set(), SectionCompleted: set()}
         letters = set()
-        for message in self.client.read(self.client.topics.dead_letters):
-            letter = self.client.codecs.decode_any(message.value() or b"", DeadLetter)
-            letters.add((letter.topic, letter.partition, letter.offset))
+        for topic in (topics.dead_letters, topics.build_commands, topics.events):
+            sent: Counter[object] = Counter()
+            for message in self.client.read(topic):
+                value = message.value() or b""
+                record = self.client.codecs.decode_any(value, *topic.records)
+                if isinstance(record, DeadLetter):
+                    letter = (record.topic, record.partition, record.offset)
+                    letters.add(letter)
+                    sent[letter] += 1
+                    continue
+                sent[message.key(), value] += 1
+                if type(record) in sections:
+                    of = (record.wall, record.profile, record.version, record.section)
+                    sections[type(record)].add(of)
+            repeated[topic.name] = sent.total() - len(sent)
         for what, of in (("missing", self.load.bad - letters), ("extra", letters - self.load.bad)):
             for letter in sorted(of):
                 print(f"dead letter {what}: {letter}", file=sys.stderr)
@@ -280,6 +298,9 @@ class Chaos:
             "bad_records": len(self.load.bad),
             "dead_letters": len(letters),
             "dead_letters_exact": letters == self.load.bad,
+            "repeated": repeated,
+            "sections_ordered": len(sections[BuildSection]),
+            "audits_missing": len(sections[BuildSection] - sections[SectionCompleted]),
             "digest_equal": expected.digest() == found.digest(),
             "recovery_s_median": round(median(self.recovery_s), 1),
             "recovery_s_worst": round(max(self.recovery_s), 1),
@@ -302,16 +323,22 @@ def held(figures: dict[str, object]) -> bool:
         and figures["digest_equal"]
         and figures["faults_with_work_in_flight"] >= faults * 0.8
         and (figures["brokers"] == 1 or figures["restarts"] == 0)
+        and figures["audits_missing"] == 0
+        and (figures["guarantee"] == "at-least-once" or not any(figures["repeated"].values()))
     )
 
 
-def run(seed: int, faults: int, store: str, directory: Path, brokers: int = 1) -> dict[str, object]:
+def run(
+    seed: int, faults: int, store: str, directory: Path, brokers: int = 1,
+    guarantee: str = "at-least-once",
+) -> dict[str, object]:  # fmt: skip
     """One run; the figures."""
+    about = {"seed": seed, "store": store, "brokers": brokers, "guarantee": guarantee}
     stack = Stack(directory / "stack")
     try:
-        chaos = Chaos(stack, directory, seed, store, brokers)
+        chaos = Chaos(stack, directory, seed, store, brokers, guarantee)
         try:
-            return {"seed": seed, "store": store, "brokers": brokers} | chaos.run(faults)
+            return about | chaos.run(faults)
         finally:
             chaos.close()
     finally:
@@ -325,10 +352,13 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=20)
     parser.add_argument("--store", choices=("memory", "rocksdb"), default="memory")
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
+    parser.add_argument(
+        "--guarantee", choices=("at-least-once", "exactly-once"), default="at-least-once"
+    )
     arguments = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="thewall-chaos-"))
     print(f"logs are in {directory}", file=sys.stderr)
-    figures = run(arguments.seed, arguments.faults, arguments.store, directory, arguments.brokers)
+    figures = run(directory=directory, **vars(arguments))
     print(json.dumps(figures))
     return 0 if held(figures) else 1
 

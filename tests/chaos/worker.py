@@ -9,12 +9,15 @@ import os
 import signal
 import sys
 
+from aiokafka import AIOKafkaProducer
+
 from streams.app import run_worker
-from streams.batching import BatchProducer, Message, Messages
+from streams.batching import Message, Messages
+from streams.batching.sending import Sending
 from streams.batching.transport import BatchConsumer
 from streams.cli.settings import load_settings
 
-POINTS = ("half-sent", "sent", "before-commit")
+POINTS = ("half-sent", "sent", "before-commit", "committed")
 
 
 def die_now() -> None:
@@ -24,8 +27,8 @@ def die_now() -> None:
 def arm(point: str, at_round: int) -> None:
     """Make the worker die."""
     rounds = 0
-    send_round = BatchProducer._send_round
-    commit = BatchConsumer._commit_offsets
+    hand_over = Sending.hand_over
+    commit, commit_transaction = BatchConsumer._commit_offsets, AIOKafkaProducer.commit_transaction
 
     async def counted(self, columns):
         nonlocal rounds
@@ -37,21 +40,28 @@ def arm(point: str, at_round: int) -> None:
                 for topic, keys, values, partition in columns
                 for key, value in zip(keys, values, strict=True)
             ]
-            await (await send_round(self, Messages(*messages[: len(messages) // 2]).columns))
+            await (await hand_over(self, Messages(*messages[: len(messages) // 2]).columns))
             die_now()
-        acknowledged = await send_round(self, columns)
+        acknowledged = await hand_over(self, columns)
         if rounds == at_round and point == "sent":
             await acknowledged
             die_now()
         return acknowledged
 
-    async def before_commit(self, *args, **kwargs):
-        if rounds >= at_round and point == "before-commit":
-            die_now()
-        return await commit(self, *args, **kwargs)
+    def deadly(commit):
+        async def before_commit(self, *args, **kwargs):
+            if rounds >= at_round and point == "before-commit":
+                die_now()
+            answer = await commit(self, *args, **kwargs)
+            if rounds >= at_round and point == "committed":
+                die_now()
+            return answer
 
-    BatchProducer._send_round = counted
-    BatchConsumer._commit_offsets = before_commit
+        return before_commit
+
+    Sending.hand_over = counted
+    BatchConsumer._commit_offsets = deadly(commit)
+    AIOKafkaProducer.commit_transaction = deadly(commit_transaction)
 
 
 if __name__ == "__main__":

@@ -158,14 +158,14 @@ class Chaos:
         for broker in self.stack.brokers:
             if not broker.alive():
                 self.stack.start_broker(broker)
-        self.stack.wait()
         admin, replicas = self.stack.admin(), self.settings.replication_factor
 
         def is_in_sync() -> bool:
             topics = admin.list_topics(timeout=10).topics.values()
             return all(len(p.isrs) == replicas for t in topics for p in t.partitions.values())
 
-        wait_until(is_in_sync, 120, "all replicas are in sync")
+        # On a full machine, a broker that was killed takes minutes to start and to catch up.
+        wait_until(is_in_sync, 300, "all replicas are in sync")
         # Partitions that others have led meanwhile go back, in the middle of requests.
         moved = admin.elect_leaders(ElectionType.PREFERRED).result(60)
         self.moved_leaders += sum(error is None for error in moved.values())

@@ -12,14 +12,16 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from unittest.mock import patch
 
 from filelock import FileLock
 
 from streams.devstack import Stack, StackAddresses, artifacts
 from streams.devstack.ports import free_port
-from streams.devstack.secure import OPERATOR, SecureStack
+
+if TYPE_CHECKING:
+    from streams.devstack.secure import SecureStack
 
 ROOT = Path(__file__).parents[2]
 
@@ -128,9 +130,13 @@ class Secure(Embedded):
     description = "an embedded stack with TLS, users and rights"
 
     def __init__(self, directory: Path) -> None:
+        from streams.devstack.secure import SecureStack  # only here: it has Kafka's client
+
         self._stack: SecureStack = SecureStack(directory)
 
     def start(self) -> None:
+        from streams.devstack.secure import OPERATOR
+
         super().start()
         # Each test has names of its own; some set quotas, or send in transactions.
         kinds = {"topic": "*", "group": "*", "transactional_id": "*", "broker": "kafka-cluster"}

@@ -97,7 +97,7 @@ class TransactionalProducer(BatchProducer):
         await self._give_up()
         for name in {self.transactional_id(tp) for tp in partitions}:
             self._owned[name] = self._transactions(name)
-        async with asyncio.timeout(self._timeout_s):
+        async with asyncio.timeout(self._transaction_timeout_s):
             await asyncio.gather(*(owned.start() for owned in self._owned.values()))
 
     async def send(
@@ -164,8 +164,9 @@ class TransactionalProducer(BatchProducer):
             self._queued -= messages
 
         return _Transactions(
-            name, client, self._group, self._timeout_s, self.check_may_send, acknowledged
-        )
+            name, client, self._group, self._timeout_s, self._transaction_timeout_s,
+            self.check_may_send, acknowledged,
+        )  # fmt: skip
 
     def _owner(self, position: Position) -> _Transactions:
         name = self.transactional_id(position.tp)
@@ -192,13 +193,14 @@ class _Transactions:
         client: AIOKafkaProducer,
         group: str,
         timeout_s: float,
+        transaction_timeout_s: float,
         check_may_send: Callable[[], None],
         on_acknowledged: Callable[[int], None],
     ) -> None:
         self._name = name
         self._client = client
         self._group = group
-        self._timeout_s = timeout_s
+        self._transaction_timeout_s = transaction_timeout_s
         self._on_acknowledged = on_acknowledged
         self._sender = Sending(
             client, timeout_s, check_may_send, self._note_acknowledged, transactional=True
@@ -287,7 +289,9 @@ class _Transactions:
             await self._client.begin_transaction()
             # One after the other: while the transaction changes, the broker puts messages off.
             await (await self._sender.hand_over(columns))
-            async with asyncio.timeout(self._timeout_s):
+            # As long as the broker keeps it open: each request takes several turns of a loop that
+            # stages compute on, and a late commit does no harm, since the broker refuses it.
+            async with asyncio.timeout(self._transaction_timeout_s):
                 await self._client.send_offsets_to_transaction(offsets, self._group)
                 await self._client.commit_transaction()
         except (KafkaError, TimeoutError, LostMessage) as error:

@@ -23,8 +23,11 @@ def sent(monkeypatch) -> Sent:
     return Sent(monkeypatch)
 
 
-def producer(**options) -> TransactionalProducer:
-    return TransactionalProducer("none", "wall", 60, {"log": 4, "lines": 1}.__getitem__, **options)
+def producer(transaction_timeout_s=60, timeout_s=30) -> TransactionalProducer:
+    partitions = {"log": 4, "lines": 1}.__getitem__
+    return TransactionalProducer(
+        "none", "wall", transaction_timeout_s, partitions, timeout_s=timeout_s
+    )
 
 
 def one(key: str, topic: str = "t") -> Messages:
@@ -100,13 +103,13 @@ async def test_a_producer_that_the_broker_has_fenced_commits_nothing_more(sent, 
     assert sent.committed == []
 
 
-async def test_a_transaction_that_is_not_committed_in_time_is_lost(sent):
+async def test_a_transaction_that_is_not_committed_before_the_broker_aborts_it_is_lost(sent):
     async def answer(records):
         if records[0][2] == b"commit":
             await asyncio.Event().wait()
 
     sent.answer = answer
-    async with producer(timeout_s=0.05) as output:
+    async with producer(transaction_timeout_s=0.05, timeout_s=0.01) as output:
         await output.take_over([LOG])
         with pytest.raises(LostMessage, match="could not be committed"):
             await output.send(one("k"), done=Position(LOG, 1))

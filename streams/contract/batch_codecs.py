@@ -43,14 +43,14 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-_SMALL = [varint(number) for number in range(SMALL)]
-_SMALL_OR_NULL = [b"\2" + written for written in _SMALL]
+SMALL_NUMBERS = [varint(number) for number in range(SMALL)]
+_SMALL_OR_NULL = [b"\2" + written for written in SMALL_NUMBERS]
 # Two bytes of a longer number: fourteen bits, and more to follow.
 _PAIR = [bytes((pair & 127 | 128, pair >> 7 | 128)) for pair in range(1 << 14)]
 _LAST = [varint(half >> 1 if half % 2 == 0 else ~(half >> 1)) for half in range(1 << 14)]
 
 
-def _long(number: int) -> bytes:
+def long(number: int) -> bytes:
     """As `varint`, faster for what amounts are."""
     rest = number << 1
     if 0 <= rest < 1 << 28:
@@ -61,7 +61,7 @@ def _long(number: int) -> bytes:
 
 
 def _long_or_null(number: int) -> bytes:
-    return b"\2" + _long(number)
+    return b"\2" + long(number)
 
 
 class _Strings(dict[str, bytes]):
@@ -96,7 +96,7 @@ def compile_encoder(schema: Schema, header: bytes, columns: Sequence[str]) -> En
     written = stretches(schema, columns)
     writers = [stretch for stretch in written if not isinstance(stretch, tuple)]
     parts = [
-        _ENCODED[stretch[1]].format(f"v_{stretch[0]}")
+        ENCODED[stretch[1]].format(f"v_{stretch[0]}")
         if isinstance(stretch, tuple)
         else f"s{writers.index(stretch)}"
         for stretch in written
@@ -110,11 +110,8 @@ def compile_encoder(schema: Schema, header: bytes, columns: Sequence[str]) -> En
         f"    return [join(({', '.join((['header'] if before else []) + parts)},))",
         f"            for {', '.join(variables)}, in zip({', '.join(variables)}, strict=True)]",
     ]
-    names = {
-        "writers": writers, "header": header, "join": b"".join, "small": _SMALL, "long": _long,
-        "small_or_null": _SMALL_OR_NULL, "long_or_null": _long_or_null, "strings": _Strings(),
-    }  # fmt: skip
-    encoder: Encoder = _compiled(source, names)["encode"]
+    names = ENCODING | {"writers": writers, "header": header, "strings": _Strings()}
+    encoder: Encoder = compiled(source, names)["encode"]
     return encoder
 
 
@@ -139,13 +136,14 @@ def stretches(schema: Schema, columns: Sequence[str]) -> list[tuple[str, str] | 
     found: list[tuple[str, str] | Writer] = []
     for is_column, side_by_side in groupby(fields, lambda field: field["name"] in columns):
         if is_column:
-            found += [(field["name"], kind_of(field, _ENCODED)) for field in side_by_side]
+            found += [(field["name"], kind_of(field, ENCODED)) for field in side_by_side]
         else:
-            found.append(_segment_writer(len(found), list(side_by_side)))
+            found.append(segment_writer(len(found), list(side_by_side)))
     return found
 
 
-_ENCODED = {
+# What the code says of a field, and the names that it uses for that.
+ENCODED = {
     "int": f"small[{{0}}] if 0 <= {{0}} < {SMALL} else long({{0}})",
     "long": f"small[{{0}}] if 0 <= {{0}} < {SMALL} else long({{0}})",
     "string": "strings[{0}]",
@@ -155,7 +153,11 @@ _ENCODED = {
         f"small_or_null[{{0}}] if 0 <= {{0}} < {SMALL} else long_or_null({{0}})"
     ),
 }
-_ENCODED["null,long"] = _ENCODED["null,int"]
+ENCODED["null,long"] = ENCODED["null,int"]
+ENCODING = {
+    "join": b"".join, "small": SMALL_NUMBERS, "long": long, "small_or_null": _SMALL_OR_NULL,
+    "long_or_null": _long_or_null, "strings": _Strings(),
+}  # fmt: skip
 
 
 def kind_of(field: Schema, known: Mapping[str, Any]) -> str:
@@ -167,7 +169,7 @@ def kind_of(field: Schema, known: Mapping[str, Any]) -> str:
     return kind
 
 
-def _segment_writer(number: int, fields: list[Any]) -> Writer:
+def segment_writer(number: int, fields: list[Any]) -> Writer:
     """Fields side by side are written as a record of their own: Avro puts nothing around one."""
     kinds = [str(field["type"]) for field in fields]
     if all(kind in _CONSTANT for kind in kinds):
@@ -188,8 +190,8 @@ def _segment_writer(number: int, fields: list[Any]) -> Writer:
 
 
 _CONSTANT: dict[str, Callable[[Any], bytes]] = {
-    "int": _long,
-    "long": _long,
+    "int": long,
+    "long": long,
     "string": _Strings().__getitem__,
 }
 
@@ -213,7 +215,7 @@ def compile_decoder(schema: Schema, header: bytes, in_common: int) -> Decoder:
     """
     names = [f"v_{field['name']}" for field in schema["fields"]]
     read = [
-        _DECODED[kind_of(field, _DECODED)].format(name).splitlines()
+        DECODED[kind_of(field, DECODED)].format(name).splitlines()
         for name, field in zip(names, schema["fields"], strict=True)
     ]
     first = [line for lines in read[:in_common] for line in lines]
@@ -241,12 +243,11 @@ def compile_decoder(schema: Schema, header: bytes, in_common: int) -> Decoder:
         "            found = None",
         "        yield found",
     ]
-    helpers = {"header": header, "unknown": _unknown, "rest": _rest}
-    decoder: Decoder = _compiled(source, helpers)["decode"]
+    decoder: Decoder = compiled(source, DECODING | {"header": header})["decode"]
     return decoder
 
 
-_NUMBER = """\
+NUMBER = """\
 b = v[p]
 p += 1
 if b > 127:
@@ -256,10 +257,10 @@ if b > 127:
     if c > 127: b, p = rest(v, p, b & 16383)
 {0} = ~(b >> 1) if b & 1 else b >> 1
 """
-_DECODED = {
-    "int": _NUMBER,
-    "long": _NUMBER,
-    "string": _NUMBER.format("n")
+DECODED = {
+    "int": NUMBER,
+    "long": NUMBER,
+    "string": NUMBER.format("n")
     + """\
 if n < 0: unknown()
 {0} = v[p : p + n].decode()
@@ -274,11 +275,12 @@ if b > 1: unknown()
 }
 
 
-def _unknown() -> NoReturn:
+def unknown() -> NoReturn:
+    """Say that these are not the bytes of such a record."""
     raise ValueError
 
 
-def _rest(data: bytes, at: int, number: int) -> tuple[int, int]:
+def rest_of(data: bytes, at: int, number: int) -> tuple[int, int]:
     """The number whose first two bytes were read, zigzag not undone, and where it ends."""
     for shift in range(14, 70, 7):
         byte = data[at]
@@ -286,12 +288,16 @@ def _rest(data: bytes, at: int, number: int) -> tuple[int, int]:
         number |= (byte & 127) << shift
         if byte < 128:
             if number >> 64:
-                _unknown()
+                unknown()
             return number, at
-    _unknown()
+    unknown()
 
 
-def _compiled(source: Sequence[str], names: dict[str, Any]) -> dict[str, Any]:
+DECODING = {"unknown": unknown, "rest": rest_of}
+
+
+def compiled(source: Sequence[str], names: dict[str, Any]) -> dict[str, Any]:
+    """What the code defines, by name; it may use these names."""
     # The text is made of our own templates and of the field names of our own schemas.
     exec("\n".join(source), names)  # noqa: S102
     return names

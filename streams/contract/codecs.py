@@ -11,6 +11,7 @@ import json
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from functools import partial
 from importlib import resources
@@ -39,6 +40,7 @@ from streams.contract.avro_checks import BodyCheck, DamagedBody, plain_schema
 from streams.contract.batch_codecs import compile_decoder, compile_encoder
 from streams.contract.clients import registry_client
 from streams.contract.reasons import Reason
+from streams.contract.record_codecs import compile_record_decoder, compile_record_encoder
 from streams.contract.records import SUBMITTED
 from streams.contract.registry import retry_while_down
 from streams.contract.writer_schemas import HEADER_BYTES, NAMESPACE, WriterSchema, WriterSchemas
@@ -131,6 +133,9 @@ class Codec(Generic[R]):
         self.schema = fastavro.parse_schema(self.json, named_schemas={})
         self._codecs = codecs
         self._shape = _Shape(record_type)
+        self._encode = compile_record_encoder(self.json, self.header, self._shape.fields_of)
+        # The fields in order of a record that begins with the header; None if it is not read so.
+        self.read = compile_record_decoder(self.json, self.header)
         self._encoders: dict[tuple[str, ...], Encoder] = {}
         self._decoders: dict[int, Decoder] = {}
         self._column_encoders: dict[tuple[str, ...], ColumnEncoder] = {}
@@ -138,10 +143,7 @@ class Codec(Generic[R]):
 
     def encode(self, record: R) -> bytes:
         """The record in wire format."""
-        out = io.BytesIO()
-        out.write(self.header)
-        fastavro.schemaless_writer(out, self.schema, self._shape.fields_of(record))
-        return out.getvalue()
+        return self._encode(record)
 
     def decode(self, data: bytes) -> R:
         """A record that this codec encoded, or an earlier version of it.
@@ -151,6 +153,9 @@ class Codec(Generic[R]):
         """
         if not data.startswith(self.header):
             return self._codecs.decode_any(data, self.type)
+        values = self.read(data)
+        if values is not None:
+            return self.type(*values)
         body = io.BytesIO(data)
         body.seek(HEADER_BYTES)
         return self.record_of(fastavro.schemaless_reader(body, self.schema, None))  # type: ignore[arg-type]
@@ -294,6 +299,13 @@ class Codecs:
         Raises:
             BadRecord: It is not one of these records in the registry's wire format.
         """
+        for of in types:
+            own = self._by_type[of]
+            if of not in SUBMITTED and data.startswith(own.header):
+                found = own.read(data)
+                if found is not None:
+                    with suppress(ValueError):
+                        return own.type(*found)
         codec, values = self._decode(data, types)
         try:
             return codec.record_of(values)

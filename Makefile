@@ -27,8 +27,8 @@ SIDE_BY_SIDE := -n $(JOBS) --dist loadgroup
 # What writes down what the Python packages are; the page's npm can do that itself.
 CYCLONEDX := .venv/sbom/bin/cyclonedx-py
 
-.PHONY: help install demo stop check compose-check wheel-check docs fix unit integration test coverage \
-	pythons sbom browser prometheus screenshots chaos battery bench bench-quick lock clean
+.PHONY: help install demo stop check compose-check wheel-check docs fix unit integration test covered \
+	covered-beside coverage pythons sbom browser prometheus screenshots chaos battery bench bench-quick lock clean
 
 help: ## Show what each target does
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -97,16 +97,23 @@ unit: install ## Run the unit and stage tests: no Kafka
 	$(BIN)/pytest tests/unit tests/stages
 
 integration: install ## Run the tests on a real Kafka and a real registry: JOBS=n at once
-	$(BIN)/pytest $(SIDE_BY_SIDE) tests/chaos tests/integration tests/browser
+	$(BIN)/pytest $(SIDE_BY_SIDE) --ignore=tests/unit --ignore=tests/stages
 
 test: check ## Run every check and every test: JOBS=n at once
+	@$(MAKE) --no-print-directory --jobs 2 integration covered-beside
+
+# While the integration tests wait; shown when it is done.
+covered-beside:
+	@log=$$(mktemp); $(MAKE) --no-print-directory covered >$$log 2>&1; status=$$?; \
+		cat $$log; rm $$log; exit $$status
+
+covered: install
 	$(NPM) run --silent test
 	@rm -rf .coverage
-	$(BIN)/coverage run -m pytest $(SIDE_BY_SIDE) tests/unit tests/stages
+	$(BIN)/coverage run -m pytest -n 2 tests/unit tests/stages
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='domain/*' --skip-covered --fail-under=98
 	$(BIN)/coverage report --include='streams/agents/*' --skip-covered --fail-under=87
-	$(BIN)/pytest $(SIDE_BY_SIDE) --ignore=tests/unit --ignore=tests/stages
 
 coverage: install ## Show what all tests reach together, worker processes included
 	@rm -rf .coverage

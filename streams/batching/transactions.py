@@ -18,7 +18,12 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from aiokafka.errors import KafkaError, ProducerFenced, TransactionalIdAuthorizationFailed
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    ProducerFenced,
+    TransactionalIdAuthorizationFailed,
+)
 from aiokafka.structs import TopicPartition
 
 from streams.batching.crash import Circumstance
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 
     from streams.batching.records import Messages
 
+RETRY_S = 0.2
 # Of so many messages, the next delivery is in the next transaction: readers wait for its end.
 MAX_MESSAGES = 50_000
 
@@ -225,12 +231,21 @@ class _Transactions:
             KafkaError: The broker refuses.
         """
         try:
-            await self._client.start()
+            await self._connect()
         except TransactionalIdAuthorizationFailed as error:
             raise NotPermitted(
                 f"the transactional id {self._name} needs the rights Write and Describe"
             ) from error
         self._task = asyncio.create_task(self._run())
+
+    async def _connect(self) -> None:
+        while True:
+            try:
+                await self._client.start()
+            except KafkaConnectionError:  # an outage, which need not end the worker
+                await asyncio.sleep(RETRY_S)
+            else:
+                return
 
     async def stop(self) -> None:
         """Disconnect, without waiting for a broker that does not answer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import KafkaConnectionError, ProducerFenced
 from faust.types import TP
 
 from streams.batching import Message, Messages, TransactionalProducer
@@ -45,6 +45,22 @@ async def test_all_phases_and_the_offset_are_one_transaction(sent):
         assert output.queued == 0
     ((name, records, offsets),) = sent.committed
     assert (name, keys(records), offsets) == ("wall-0-of-4", ["a", "row"], {LOG: 7})
+
+
+async def test_a_broker_that_does_not_answer_at_an_assignment_is_waited_for(sent, monkeypatch):
+    monkeypatch.setattr("streams.batching.transactions.RETRY_S", 0)
+    asked = []
+
+    async def start(_client):
+        asked.append(1)
+        if len(asked) < 3:
+            raise KafkaConnectionError
+
+    monkeypatch.setattr("tests.harness.sent._Transactional.start", start)
+    async with producer() as output:
+        await output.take_over([LOG])
+        await output.send(one("k"), done=Position(LOG, 1))
+    assert (len(asked), len(sent.committed)) == (3, 1)
 
 
 async def test_what_comes_in_meanwhile_is_the_next_transaction_and_the_last_offset_counts(sent):

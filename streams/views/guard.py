@@ -20,7 +20,6 @@ OWN_HEADERS = HEADERS | {
     # What a worker answers is nothing that a browser draws.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-NO_ROUTE = "none"
 
 
 def guard(app: BatchApp, settings: Settings) -> None:
@@ -48,7 +47,7 @@ def guard(app: BatchApp, settings: Settings) -> None:
             return await _answer(request, handler)
         # Views count what they answer themselves.
         route = request.match_info.route.resource
-        path = route.canonical.rstrip("/") + "/" if route else NO_ROUTE
+        path = route.canonical.rstrip("/") + "/" if route else metrics.NO_ROUTE
         metrics.count_request(request.method, path, answer.status, time.monotonic() - began)
         return answer
 

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 told = Sparing(logging.getLogger(__name__))
 SAFE = ("GET", "HEAD", "OPTIONS")
-# What no route has taken, or the guard has refused: somebody's paths must not become labels.
-NO_ROUTE = "none"
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class Measuring:
@@ -46,10 +43,10 @@ class Measuring:
 
         async def send_and_note(message: Message) -> None:
             if message["type"] == "http.response.start":
-                method = scope["method"] if scope["method"] in METHODS else NO_ROUTE
+                method, status = scope["method"], message["status"]
                 seconds = time.monotonic() - began
-                metrics.count_request(method, _route_of(scope), message["status"], seconds)
-                if method not in SAFE and message["status"] < 400:
+                metrics.count_request(method, _route_of(scope), status, seconds)
+                if method not in SAFE and status < 400:
                     client = (scope.get("client") or ("nobody",))[0]
                     told(logging.INFO, "%s %r by %s", method, scope["path"], client)
             await send(message)
@@ -65,11 +62,11 @@ def _shown(path: str) -> str:
 
 def _route_of(scope: Scope) -> str:
     path = getattr(scope.get("route"), "path", None)
-    return NO_ROUTE if path is None else _shown(path)
+    return metrics.NO_ROUTE if path is None else _shown(path)
 
 
 def _routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
-    yield "GET", NO_ROUTE
+    yield "GET", metrics.NO_ROUTE
     for route in app.routes:
         if isinstance(route, Route):
             for method in route.methods or ():

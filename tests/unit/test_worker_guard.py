@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from streams import metrics
 from streams.settings import Settings
 from streams.views.door import MOST_BYTES
 from streams.views.guard import OWN_HEADERS, guard
@@ -109,3 +110,16 @@ async def test_beyond_loopback_nobody_writes_without_a_token():
         assert (await client.post("/api/profiles/", **POST)).status == 401
         headers = POST["headers"] | {"Authorization": f"Bearer {token}"}
         assert (await client.post("/api/profiles/", data=b"{}", headers=headers)).status == 200
+
+
+async def test_what_somebody_makes_up_becomes_no_label_of_a_metric():
+    async with worker() as client:
+        for method in ("PROPFIND", "MKCOL"):
+            answer = await client.request(
+                method, f"/made/up/{method}", headers={"Host": "evil.example"}
+            )
+            assert answer.status == 421
+    text = metrics.exposition(metrics.EVERY).decode()
+    assert 'method="none",route="none",status="4xx"' in text
+    assert "MKCOL" not in text
+    assert "/made/up" not in text

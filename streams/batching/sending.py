@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from streams.batching.records import Column, LaterColumn
     from streams.batching.windows import Window
 
-    Partition = tuple[str, int]
-
 WINDOWS_IN_FLIGHT = 2
 # Bytes of a window: keys and values, uncompressed.
 FIRST_WINDOW, LEAST_WINDOW, LARGEST_WINDOW = 512 * 1024, 32 * 1024, 4 * 1024 * 1024
@@ -65,18 +63,12 @@ class Sending:
         self._transactional = transactional
         self._partitions: dict[str, int] = {}
         self._windows_left = asyncio.Semaphore(WINDOWS_IN_FLIGHT)
-        self._last_window: asyncio.Task[dict[Partition, int]] | None = None
+        self._last_window: asyncio.Task[None] | None = None
         self._lost: LostMessage | None = None
         self._window = FIRST_WINDOW
 
-    async def hand_over(
-        self, columns: Sequence[Column | LaterColumn]
-    ) -> Awaitable[list[dict[Partition, int]]]:
-        """Hand messages over to be sent, in order.
-
-        Returns:
-            What is done once they are acknowledged; it then has, for each window, the offset of
-            the last message in each partition.
+    async def hand_over(self, columns: Sequence[Column | LaterColumn]) -> Awaitable[Any]:
+        """Hand messages over to be sent, in order; returns what is done once they are acknowledged.
 
         Raises:
             LostMessage: A topic is not there, or an earlier message was not taken.
@@ -110,14 +102,14 @@ class Sending:
         self,
         window: Window,
         handed_over: Mapping[asyncio.Future[Any], str],
-        before: asyncio.Task[Any] | None,
-    ) -> dict[Partition, int]:
+        before: asyncio.Task[None] | None,
+    ) -> None:
         """Wait until a window is acknowledged, after the one before it."""
         try:
             if before is not None:
                 await before
             begun = time.monotonic()
-            found = await self._all_acknowledged(handed_over)
+            await self._all_acknowledged(handed_over)
             self._adapt(time.monotonic() - begun)
         except LostMessage as error:
             self._lost = error
@@ -125,20 +117,14 @@ class Sending:
         finally:
             self._windows_left.release()
         self._on_acknowledged(window.messages())
-        return {
-            partition: metadata.offset + batch.record_count() - 1
-            for (partition, batch), metadata in zip(window.batches.items(), found, strict=True)
-            if metadata.offset >= 0  # unknown, of messages that were sent again
-        }
 
-    async def _all_acknowledged(self, handed_over: Mapping[asyncio.Future[Any], str]) -> list[Any]:
+    async def _all_acknowledged(self, handed_over: Mapping[asyncio.Future[Any], str]) -> None:
         done, late = await asyncio.wait(handed_over, timeout=self._timeout_s)
         for sent in done:
             if (error := sent.exception()) is not None:
                 raise _lost_by(error, handed_over[sent]) from error
         if late:
             raise LostMessage(f"messages were not acknowledged in {self._timeout_s:.0f} s")
-        return [sent.result() for sent in handed_over]
 
     def _adapt(self, took_s: float) -> None:
         if took_s < SOON_S:

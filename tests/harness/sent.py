@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.record.memory_records import MemoryRecords
@@ -52,7 +50,6 @@ class Sent:
         self.committed: list[tuple[str, list[Record], dict[Any, int]]] = []
         self.answer: Callable[[list[Record]], Any] = lambda _: asyncio.sleep(0)
         self._partitions = partitions
-        self._ends: Counter[tuple[str, int]] = Counter()
         monkeypatch.setattr(producer, "AIOKafkaProducer", self._client)
 
     def _client(self, transactional_id: str = "", **_: Any) -> Sent:
@@ -75,12 +72,9 @@ class Sent:
         found = [(topic, partition, key, value) for key, value in records_of(batch)]
         self.records += found
         self.something.set()
-        offset = self._ends[topic, partition]
-        self._ends[topic, partition] += len(found)
 
-        async def acknowledge() -> Any:
+        async def acknowledge() -> None:
             await self.answer(found)
-            return SimpleNamespace(offset=offset)
 
         return asyncio.ensure_future(acknowledge())
 

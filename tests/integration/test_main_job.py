@@ -43,7 +43,7 @@ def test_the_exercises_wall_by_command_line_web_and_console_consumer(worker, set
 
     printed = thewall(
         settings, "console", f"{settings.topic_prefix}.daily", "--from-beginning",
-        "--timeout-ms", "8000", "--max-messages", "35",
+        "--timeout-ms", "30000", "--max-messages", "35",
     )  # fmt: skip
     key, value = printed.splitlines()[0].split("\t")
     row = json.loads(value)

@@ -67,7 +67,7 @@ def test_lines_typed_into_the_console_producer_become_rows_and_a_bad_one_a_dead_
     assert [m.key() for m in client.read(client.topics.submissions)] == [*[None] * 5, b"k1"]
     printed = thewall(
         settings, "console", client.topics.submissions.name, "--from-beginning",
-        "--max-messages", "1", "--timeout-ms", "8000",
+        "--max-messages", "1", "--timeout-ms", "30000",
     )  # fmt: skip
     assert printed.strip() == f"null\t{LINES[0]}"
 

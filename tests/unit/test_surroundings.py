@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from streams.devstack.ports import free_port
 from tests.harness.walls import EXERCISE_CONFIG
 
 NOWHERE = {"THEWALL_BOOTSTRAP_SERVERS": "127.0.0.1:1", "THEWALL_REGISTRY_URL": "http://127.0.0.1:1"}
@@ -15,9 +16,12 @@ NOWHERE = {"THEWALL_BOOTSTRAP_SERVERS": "127.0.0.1:1", "THEWALL_REGISTRY_URL": "
 
 def run(arguments: str, redirected: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the command as a shell would, with its streams redirected; stderr is what it said."""
+    # Workers of whoever runs this may have the usual port.
+    own = {"THEWALL_WEB_PORT": str(free_port())}
     return subprocess.run(
         ["/bin/sh", "-c", f'exec "$0" -m streams {arguments} {redirected}', sys.executable],
         env={name: value for name, value in os.environ.items() if not name.startswith("THEWALL_")}
+        | own
         | variables,
         input=EXERCISE_CONFIG, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
@@ -34,8 +38,8 @@ def test_an_output_that_takes_nothing_is_an_error_and_no_traceback(options, redi
     assert words in done.stderr
 
 
-def test_a_command_that_prints_nothing_needs_no_output():
-    done = run("worker --stop", ">&-")
+def test_a_command_that_prints_nothing_needs_no_output(tmp_path):
+    done = run("worker --stop", ">&-", THEWALL_DATA_DIR=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "no worker runs in the background\n")
 
 

@@ -3,57 +3,36 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from streams.client.client import Client
-from streams.contract.clients import broker_config
-from streams.devstack.ports import free_port
-from streams.settings import Settings
+from tests.harness.installations import Installation, new_settings
 from tests.harness.processes import running_worker
+from tests.harness.web import running_web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from streams.settings import Settings
     from tests.harness.clusters import Cluster
     from tests.harness.processes import Worker
+    from tests.harness.web import WebProcess
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process of pytest-xdist runs all tests of a module that share an installation."""
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture
 def settings(stack: Cluster, tmp_path: Path) -> Iterator[Settings]:
     """Settings with topics and a consumer group that no other test has."""
-    name = f"t{uuid4().hex[:8]}"
-    running = stack.addresses()
-    settings = Settings(
-        **running.settings,
-        create_topics=True,
-        bootstrap_servers=running.bootstrap_servers,
-        registry_url=running.registry_url,
-        app_id=name,
-        topic_prefix=name,
-        partitions=4,
-        data_dir=tmp_path / "data",
-        session_timeout_s=8,
-        web_port=free_port(),
-    )
-    yield settings
-    _delete_topics(settings)
-
-
-def _delete_topics(settings: Settings) -> None:
-    """The topics of all tests together are more than the broker has heap for."""
-    admin = AdminClient(broker_config(settings))
-    try:
-        there = admin.list_topics(timeout=10).topics
-    except KafkaException:
-        return  # the test has ended its broker
-    own = [name for name in there if name.startswith(settings.app_id)]
-    for deleted in (admin.delete_topics(own) if own else {}).values():
-        deleted.exception(10)
+    with new_settings(stack, tmp_path) as settings:
+        yield settings
 
 
 @pytest.fixture
@@ -65,3 +44,23 @@ def worker(settings: Settings, tmp_path: Path) -> Iterator[Worker]:
 @pytest.fixture
 def client(settings: Settings) -> Client:
     return Client(settings)
+
+
+@pytest.fixture(scope="module")
+def shared(stack: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A worker and the web process, for tests of a module that each have a wall of their own."""
+    directory = tmp_path_factory.mktemp("shared")
+    with (
+        new_settings(stack, directory) as settings,
+        running_worker(settings, directory / "worker.log") as worker,
+        running_web(settings, directory / "web.log") as web,
+    ):
+        yield Installation(settings, worker, web, Client(settings))
+
+
+@pytest.fixture
+def second_web(shared: Installation, tmp_path: Path) -> Iterator[WebProcess]:
+    """Another web process of the installation that tests share: a test may end it."""
+    settings = shared.settings.model_copy(update={"data_dir": tmp_path / "data"})
+    with running_web(settings, tmp_path / "web.log") as web:
+        yield web

@@ -16,6 +16,7 @@ from domain.settings import settings_for
 from domain.wall import Wall
 from streams.client.kafka import ANY_PARTITION, produce
 from streams.devstack.ports import free_port
+from tests.harness.command_line import thewall_here
 from tests.harness.processes import run_thewall, running_worker, thewall
 from tests.harness.waiting import wait_until
 from tests.harness.walls import EXERCISE_CONFIG
@@ -37,7 +38,8 @@ def web(settings, worker, tmp_path):
         yield web
 
 
-def test_the_exercises_four_answers_byte_for_byte_with_and_without_the_last_slash(web, worker):
+def test_the_exercises_four_answers_byte_for_byte_with_and_without_the_last_slash(shared):
+    web, worker = shared.web, shared.worker
     assert web.config("default", EXERCISE_CONFIG, "?wait=30").status == 200
     for path, body in THE_EXERCISES.items():
         for asked in (path, path.rstrip("/"), f"/walls/default{path}"):
@@ -138,7 +140,7 @@ def test_a_rebuild_is_followed_and_no_question_is_refused(settings, web, worker)
 
     asking = Thread(target=keep_asking)
     asking.start()
-    thewall(settings, "rebuild")
+    thewall_here(settings, "rebuild")
     wait_until(lambda: web.get("/ready/").json["version"] == 2, 30, "version 2 is followed")
     done.set()
     asking.join()
@@ -161,7 +163,7 @@ def test_it_is_ready_when_the_topics_are_there_and_says_so_until_then(settings, 
         refused = web.get("/api/walls")
         assert refused.status == 503
         assert refused.headers["retry-after"] == "1"
-        thewall(settings, "topics")
+        thewall_here(settings, "topics")
         web.wait_until_ready()
         assert web.get("/api/walls").json == {"walls": [], "next": None}
     finally:
@@ -176,7 +178,8 @@ def _status(web, path):
         return None
 
 
-def test_a_write_can_wait_until_exactly_it_is_built(web):
+def test_a_write_can_wait_until_exactly_it_is_built(shared):
+    web = shared.web
     put = web.send("PUT", "/api/walls/w/profiles/1?wait=30", {"heights": [28, 30]})
     assert put.status == 200
     assert put.json["built"]["days"] == 2
@@ -194,9 +197,9 @@ def test_a_write_can_wait_until_exactly_it_is_built(web):
 
 
 def test_without_a_worker_a_write_is_accepted_and_what_it_replaces_is_known(settings, tmp_path):
-    thewall(settings, "topics")
+    thewall_here(settings, "topics")
     with running_web(settings, tmp_path / "web.log") as web:
-        thewall(settings, "submit", "-", "--wall", "w", stdin="1\n2\n3\n")
+        thewall_here(settings, "submit", "-", "--wall", "w", stdin="1\n2\n3\n")
         checked = web.config("w", "5\n", "?dry_run=1")
         assert (checked.status, checked.json["withdrawn"]) == (200, [2, 3])
         late = web.config("w", "5\n", "?wait=0.5")
@@ -208,23 +211,23 @@ def test_without_a_worker_a_write_is_accepted_and_what_it_replaces_is_known(sett
             assert built.json["built"]["profile_count"] == 1
 
 
-def test_a_config_with_bad_places_names_each_of_them(web):
-    answer = web.config("w", "1 2\n31 x 5\n\n7 -1\n", "?wait=1")
+def test_a_config_with_bad_places_names_each_of_them(shared):
+    answer = shared.web.config("bad", "1 2\n31 x 5\n\n7 -1\n", "?wait=1")
     assert answer.status == 422
     places = [(e["line"], e["column"]) for e in answer.json["errors"]]
     assert places == [(2, 1), (2, 4), (3, 1), (4, 3)]
-    assert web.get("/api/walls/w").status == 404
+    assert shared.web.get("/api/walls/bad").status == 404
 
 
-def test_a_dead_letter_is_looked_at_and_sent_again_once(web, settings, client):
-    topic = client.topics.profiles.name
+def test_a_dead_letter_is_looked_at_and_sent_again_once(shared):
+    web, topic = shared.web, shared.client.topics.profiles.name
     stream = EventStream(web, "topics=deadletter")
-    produce(settings, [(topic, "w/1", b"no avro \xff", ANY_PARTITION)])
+    produce(shared.settings, [(topic, "d/1", b"no avro \xff", ANY_PARTITION)])
     wait_until(lambda: web.get("/api/deadletters").json["dead_letters"], 30, "it is a dead letter")
     (letter,) = web.get("/api/deadletters").json["dead_letters"]
     wait_until(lambda: stream.named("deadletter"), 10, "the stream tells of it")
     assert letter["source"]["topic"] == topic
-    assert (letter["key"], letter["resubmittable"]) == ("w/1", True)
+    assert (letter["key"], letter["resubmittable"]) == ("d/1", True)
     place = f"/api/deadletters/{letter['partition']}/{letter['offset']}"
     assert web.get(place).json["value_base64"] == "bm8gYXZybyD/"
     way = web.get(
@@ -241,7 +244,7 @@ def test_a_dead_letter_is_looked_at_and_sent_again_once(web, settings, client):
     assert web.get(f"/api/deadletters?reason={'x' * 40}").json["dead_letters"] == []
 
     # What was fixed meanwhile is not replaced by what was wrong.
-    fixed = web.send("PUT", "/api/walls/w/profiles/1?wait=30", {"heights": [29]})
+    fixed = web.send("PUT", "/api/walls/d/profiles/1?wait=30", {"heights": [29]})
     assert fixed.status == 200
     place = f"/api/deadletters/{latest['partition']}/{latest['offset']}"
     refused = web.ask("POST", f"{place}/resubmit")
@@ -252,31 +255,34 @@ def test_a_dead_letter_is_looked_at_and_sent_again_once(web, settings, client):
     stream.close()
 
 
-def test_a_stream_goes_on_where_it_broke_off_when_the_web_process_is_started_again(web, worker):
+def test_a_stream_goes_on_where_it_broke_off_when_the_web_process_is_started_again(
+    shared, second_web
+):
     """Each audit event is told once, and the rows end as they are."""
-    assert web.config("w", EXERCISE_CONFIG, "?wait=30").status == 200
-    stream = EventStream(web, "wall=w&topics=rows,audit")
+    web, worker = second_web, shared.worker
+    assert web.config("s", EXERCISE_CONFIG, "?wait=30").status == 200
+    stream = EventStream(web, "wall=s&topics=rows,audit")
     wait_until(lambda: stream.events, 10)
-    assert web.send("PUT", "/api/walls/w/profiles/4?wait=30", {"heights": [20, 21]}).status == 200
+    assert web.send("PUT", "/api/walls/s/profiles/4?wait=30", {"heights": [20, 21]}).status == 200
     wait_until(lambda: len(stream.audit()) == 3, 10, "two sections and a profile")
     web.process.kill()
     web.process.wait()
     stream.ended.wait(10)
     # Nobody listens, and something happens.
-    assert worker.post(b'{"wall": "w", "profile": 5, "heights": [9]}') == 202
-    wait_until(lambda: worker.get("/walls/w/profiles/5/overview/30/")[0] == 200, 30)
+    assert worker.post(b'{"wall": "s", "profile": 5, "heights": [9]}') == 202
+    wait_until(lambda: worker.get("/walls/s/profiles/5/overview/30/")[0] == 200, 30)
     web.start()
     web.wait_until_ready()
-    resumed = EventStream(web, "wall=w&topics=rows,audit", stream.last_event_id)
+    resumed = EventStream(web, "wall=s&topics=rows,audit", stream.last_event_id)
     wait_until(lambda: len(resumed.audit()) >= 2, 20, "a section and a profile")
     assert resumed.named("hello")[0]["resumed"]
-    assert web.send("PUT", "/api/walls/w/profiles/6?wait=30", {"heights": [29]}).status == 200
+    assert web.send("PUT", "/api/walls/s/profiles/6?wait=30", {"heights": [29]}).status == 200
     wait_until(lambda: len(resumed.audit()) >= 4, 20)
     assert not resumed.named("reset")
     assert all(told["skipped"] == 0 for told in resumed.named("audit"))
     told = [(e["partition"], e["offset"]) for e in stream.audit() + resumed.audit()]
     assert len(told) == len(set(told))
-    page = web.get("/api/walls/w/events?limit=1000").json["events"]
+    page = web.get("/api/walls/s/events?limit=1000").json["events"]
     before = {(e["partition"], e["offset"]) for e in page if e["profile"] in (1, 2, 3)}
     assert set(told) == {(e["partition"], e["offset"]) for e in page} - before
     changed = {p["profile"] for rows in resumed.named("rows") for p in rows["profiles"]}
@@ -287,35 +293,36 @@ def test_a_stream_goes_on_where_it_broke_off_when_the_web_process_is_started_aga
     resumed.close()
 
 
-def test_a_cursor_of_other_topics_is_answered_by_asking_anew(web):
-    stream = EventStream(web, "topics=rows", "1.000000000000.0.0.0.0.0")
+def test_a_cursor_of_other_topics_is_answered_by_asking_anew(shared):
+    stream = EventStream(shared.web, "topics=rows", "1.000000000000.0.0.0.0.0")
     wait_until(lambda: stream.events, 10)
     assert stream.named("hello")[0]["resumed"] is False
     stream.close()
 
 
-def test_sigterm_with_open_streams_ends_in_under_5_seconds(web):
-    streams = [EventStream(web, "") for _ in range(5)]
+def test_sigterm_with_open_streams_ends_in_under_5_seconds(second_web):
+    streams = [EventStream(second_web, "") for _ in range(5)]
     wait_until(lambda: all(stream.events for stream in streams), 10)
     began = time.monotonic()
-    web.process.send_signal(signal.SIGTERM)
-    assert web.process.wait(60) == 0
+    second_web.process.send_signal(signal.SIGTERM)
+    assert second_web.process.wait(60) == 0
     assert time.monotonic() - began < 5
     for stream in streams:
         assert stream.ended.wait(5)
 
 
-def test_streams_of_one_address_are_limited(web):
-    streams = [EventStream(web, "") for _ in range(10)]
-    refused = web.get("/api/stream")
+def test_streams_of_one_address_are_limited(second_web):
+    streams = [EventStream(second_web, "") for _ in range(10)]
+    refused = second_web.get("/api/stream")
     assert (refused.status, refused.headers["retry-after"]) == (429, "10")
     for stream in streams:
         stream.close()
 
 
-def test_a_worker_leads_to_the_page(web, worker):
+def test_a_worker_leads_to_the_page(shared):
     import http.client
 
+    worker = shared.worker
     connection = http.client.HTTPConnection("127.0.0.1", worker.settings.web_port, timeout=10)
     connection.request("GET", "/")
     answer = connection.getresponse()

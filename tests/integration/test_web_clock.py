@@ -12,6 +12,7 @@ import pytest
 
 from streams.client.clocks import WallClock
 from streams.client.kafka import ANY_PARTITION, produce
+from tests.harness.command_line import thewall_here
 from tests.harness.processes import environment, thewall
 from tests.harness.waiting import wait_until
 from tests.harness.walls import EXERCISE_CONFIG
@@ -22,19 +23,14 @@ pytestmark = pytest.mark.timeout(300)
 CLOCK = "/api/walls/w/clock"
 
 
-@pytest.fixture
-def web(settings, worker, tmp_path):
-    with running_web(settings, tmp_path / "web.log") as web:
-        assert web.config("w", EXERCISE_CONFIG, "?wait=30").status == 200
-        yield web
-
-
 def told(stream: EventStream) -> int:
     """The last day that a stream has told of."""
     return max((clock["told"] for clock in stream.named("clock")), default=0)
 
 
-def test_a_clock_is_started_paused_resumed_and_stopped(web, client, settings):
+def test_a_clock_is_started_paused_resumed_and_stopped(shared):
+    web, client, settings = shared.web, shared.client, shared.settings
+    assert web.config("w", EXERCISE_CONFIG, "?wait=30").status == 200
     assert web.get(CLOCK).json["state"] is None
     stream = EventStream(web, "wall=w&topics=clock")
     started = web.send("POST", f"{CLOCK}/start", {"ms_per_day": 250})
@@ -78,20 +74,24 @@ def test_a_clock_is_started_paused_resumed_and_stopped(web, client, settings):
     assert web.get(CLOCK).status == 404
 
 
-def test_days_go_on_where_a_stream_broke_off_when_the_web_process_is_started_again(web, client):
-    stream = EventStream(web, "wall=w&topics=clock,audit")
-    assert web.send("POST", f"{CLOCK}/start", {"ms_per_day": 300}).status == 202
+def test_days_go_on_where_a_stream_broke_off_when_the_web_process_is_started_again(
+    shared, second_web
+):
+    web, client = second_web, shared.client
+    assert web.config("v", EXERCISE_CONFIG, "?wait=30").status == 200
+    stream = EventStream(web, "wall=v&topics=clock,audit")
+    assert web.send("POST", "/api/walls/v/clock/start", {"ms_per_day": 300}).status == 202
     wait_until(lambda: told(stream) >= 2, 20, "days pass")
     web.process.kill()
     web.process.wait()
     stream.ended.wait(10)
     missed_ms = time.time() * 1000
-    clock = WallClock(client, "w").read()
+    clock = WallClock(client, "v").read()
     # Nobody listens, and days pass.
     wait_until(lambda: clock.day_at(int(time.time() * 1000)) >= told(stream) + 3, 20)
     web.start()
     web.wait_until_ready()
-    resumed = EventStream(web, "wall=w&topics=clock,audit", stream.last_event_id)
+    resumed = EventStream(web, "wall=v&topics=clock,audit", stream.last_event_id)
     wait_until(lambda: told(resumed) == 14, 30, "the last day")
     wait_until(lambda: len(_passed(resumed)) + len(_passed(stream)) == 14, 10)
     assert resumed.named("hello")[0]["resumed"]
@@ -100,7 +100,7 @@ def test_days_go_on_where_a_stream_broke_off_when_the_web_process_is_started_aga
     last = resumed.last_event_id
     resumed.close()
     # Who has heard of everything is not told it again; the clock may have moved beyond its end.
-    quiet = EventStream(web, "wall=w&topics=clock,audit", last)
+    quiet = EventStream(web, "wall=v&topics=clock,audit", last)
     wait_until(lambda: len(quiet.named("age")) >= 2, 10)
     assert quiet.named("hello")[0]["resumed"]
     assert {clock["told"] for clock in quiet.named("clock")} <= {14}
@@ -108,8 +108,10 @@ def test_days_go_on_where_a_stream_broke_off_when_the_web_process_is_started_aga
     quiet.close()
 
 
-def test_a_wall_is_watched_until_ctrl_c(web, settings):
-    command = [sys.executable, "-m", "streams", "watch", "w"]
+def test_a_wall_is_watched_until_ctrl_c(shared):
+    web = shared.web
+    assert web.config("u", EXERCISE_CONFIG, "?wait=30").status == 200
+    command = [sys.executable, "-m", "streams", "watch", "u"]
     with subprocess.Popen(
         command,
         env=environment(web.settings),
@@ -120,8 +122,8 @@ def test_a_wall_is_watched_until_ctrl_c(web, settings):
     ) as process:
         assert process.stdout is not None
         first = process.stdout.readline().decode()
-        assert first.startswith("wall w: day 13 of 13, 16,965 yd³, 32,233,500 GD so far")
-        assert web.send("POST", f"{CLOCK}/start", {"ms_per_day": 200}).status == 202
+        assert first.startswith("wall u: day 13 of 13, 16,965 yd³, 32,233,500 GD so far")
+        assert web.send("POST", "/api/walls/u/clock/start", {"ms_per_day": 200}).status == 202
         days = [int(process.stdout.readline().split()[3]) for _ in range(6)]
         process.send_signal(signal.SIGINT)
         try:
@@ -130,7 +132,7 @@ def test_a_wall_is_watched_until_ctrl_c(web, settings):
             process.kill()
     assert days == sorted(set(days))
     assert days[0] == 0
-    run = thewall(web.settings, "simulate", "pause", "w", "--json")
+    run = thewall(web.settings, "simulate", "pause", "u", "--json")
     assert json.loads(run)["state"] == "PAUSED"
 
 
@@ -139,7 +141,7 @@ def _passed(stream: EventStream) -> list[int]:
 
 
 def test_without_a_worker_a_clock_is_set_and_no_day_is_told(settings, client, tmp_path):
-    thewall(settings, "topics")
+    thewall_here(settings, "topics")
     with running_web(settings, tmp_path / "web.log") as web:
         assert web.ask("POST", f"{CLOCK}/start").status == 404
         assert web.ask("POST", f"{CLOCK}/pause").status == 404

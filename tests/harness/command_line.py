@@ -49,9 +49,9 @@ def invoke(*arguments: str, stdin: str = "", **variables: str) -> Done:
         return Done(status, *(Path(file.name).read_text("utf-8") for file in (out, error)))
 
 
-def run_here(settings: Settings, *arguments: str) -> Done:
+def run_here(settings: Settings, *arguments: str, **variables: str) -> Done:
     """Run the command to its end; not one that runs a worker, for that ends its process."""
-    return invoke(*arguments, **settings.environment())
+    return invoke(*arguments, **settings.environment() | variables)
 
 
 def thewall_here(settings: Settings, *arguments: str, stdin: str = "") -> str:

@@ -20,8 +20,9 @@ from streams.client.clocks import WallClock
 from streams.contract.topics import partition_of
 from streams.devstack.ports import free_port
 from streams.operations.verification import accepted_walls, expected_rows, published_rows
+from tests.harness.command_line import thewall_here
 from tests.harness.pipeline import wait_until_idle
-from tests.harness.processes import environment, running_worker, thewall
+from tests.harness.processes import environment, running_worker
 from tests.harness.told import Told, to_be_told, told
 from tests.harness.waiting import wait_until
 
@@ -119,7 +120,7 @@ def test_a_replay_tells_nothing_again_and_a_wipe_only_what_a_reader_knows(
     before, clocks = told(client), clock_rows(client)
     assert len(before) == len(set(before))
     for arguments in (["replay"], ["replay", "--wipe"]):
-        result = json.loads(thewall(settings, *arguments, "--json"))
+        result = json.loads(thewall_here(settings, *arguments, "--json"))
         assert result["equal_to_domain"]
         assert result["before"] == result["after"]
         rows, now = clock_rows(client), told(client)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from streams.devstack.ports import free_port
-from tests.harness.command_line import thewall_here
+from tests.harness.command_line import run_here, thewall_here
 from tests.harness.processes import run_thewall, thewall
 from tests.harness.waiting import wait_until
 from tests.harness.walls import EXERCISE_CONFIG
@@ -39,7 +39,7 @@ def web(settings, worker, tmp_path):
 
 
 def test_the_web_process_and_the_topics_answer_alike(web, settings, client):
-    thewall(settings, "submit", "-", "--wall", "w", "--wait", stdin=EXERCISE_CONFIG)
+    thewall_here(settings, "submit", "-", "--wall", "w", "--wait", stdin=EXERCISE_CONFIG)
     assert "32,233,500" in thewall_here(web.settings, "overview", "w")  # as built by now
     thewall(settings, "produce", stdin=LINES)
     wait_until(lambda: any(client.read(client.topics.dead_letters)), 30, "a dead letter")
@@ -55,27 +55,27 @@ def test_the_web_process_and_the_topics_answer_alike(web, settings, client):
     for question in QUESTIONS:
         asked, read = (thewall_here(s, *question) for s in (web.settings, nobody))
         assert asked == read, question
-    explained = json.loads(thewall(web.settings, "explain", "w", "1", "3", "--json"))
+    explained = json.loads(thewall_here(web.settings, "explain", "w", "1", "3", "--json"))
     assert explained["factors"]["cumulative_cost"] == 2_964_000
     # A page of another installation, on the port that ours would have, is not asked.
     other = web.settings.model_copy(update={"app_id": "other", "topic_prefix": "other"})
     refused = run_thewall(other, "explain", "w", "1", "3")
     assert (refused.returncode, "there is no wall yet" in refused.stderr) == (1, True)
-    assert run_thewall(other, "open").returncode == 1
+    assert run_here(other, "open").returncode == 1
 
 
 def test_dead_letters_are_sent_again_without_a_web_process_too(worker, settings, client):
     thewall(settings, "produce", stdin="hello\n")
 
     def letters():
-        return json.loads(thewall(settings, "deadletters", "list", "--json"))["dead_letters"]
+        return json.loads(thewall_here(settings, "deadletters", "list", "--json"))["dead_letters"]
 
     wait_until(lambda: any(client.read(client.topics.dead_letters)), 30, "a dead letter")
     (letter,) = letters()
     place = f"{letter['partition']}/{letter['offset']}"
-    assert "not JSON at column 1" in thewall(settings, "deadletters", "show", place)
+    assert "not JSON at column 1" in thewall_here(settings, "deadletters", "show", place)
     thewall(settings, "deadletters", "resubmit", "--reason", "not JSON")
     wait_until(lambda: len(list(client.read(client.topics.dead_letters))) == 2, 30, "another")
     assert [one["resubmission_of"] for one in letters()] == [place, None]
-    again = run_thewall(settings, "deadletters", "resubmit", place)
+    again = run_here(settings, "deadletters", "resubmit", place)
     assert (again.returncode, "resubmitted already" in again.stderr) == (1, True)

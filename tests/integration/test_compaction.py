@@ -23,8 +23,9 @@ from streams.client.client import Client
 from streams.client.clocks import WallClock
 from streams.contract.clients import broker_config
 from streams.operations.verification import published_rows
+from tests.harness.command_line import thewall_here
 from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wait_until_idle
-from tests.harness.processes import running_worker, thewall
+from tests.harness.processes import running_worker
 from tests.harness.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
@@ -125,7 +126,7 @@ def test_after_compaction_restart_replay_wipe_and_rebuild_end_in_the_same_digest
             assert worker.stop() == 0
         digest = published_rows(client).digest()
         for arguments in (["replay"], ["replay", "--wipe"], ["rebuild"]):
-            result = json.loads(thewall(settings, *arguments, "--json"))
+            result = json.loads(thewall_here(settings, *arguments, "--json"))
             assert digest == result.get("after", result.get("rebuilt"))
             after = Client(settings)
             assert assert_equal_to_the_domain(after) == digest

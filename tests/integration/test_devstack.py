@@ -245,8 +245,6 @@ def test_a_process_that_ends_while_starting_is_shown_with_its_log(stack, monkeyp
         stack.up()
     assert str(stack.registry.log_file) in str(failure.value)
     assert "quarkus-run.jar" in str(failure.value)
-    monkeypatch.undo()
-    stack.up()
 
 
 def test_a_fresh_start_has_no_topic(stack):

@@ -23,6 +23,7 @@ from streams.devstack.console import CONSUMER_GROUPS
 from streams.devstack.ports import free_port
 from streams.operations.replay import Replay
 from streams.operations.verification import published_rows
+from tests.harness.command_line import run_here, thewall_here
 from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wait_until_idle
 from tests.harness.processes import (
     Worker,
@@ -30,7 +31,6 @@ from tests.harness.processes import (
     run_thewall,
     run_tool,
     running_worker,
-    thewall,
 )
 from tests.harness.waiting import wait_until
 
@@ -122,7 +122,7 @@ def test_replays_and_rebuilds_end_in_the_same_digest(settings, client, tmp_path)
         submit_walls(client, random, 6)
         client.withdraw("a") if client.live_profiles("a") else None
         wait_until_idle(client)
-        refused = run_thewall(settings, "replay")
+        refused = run_here(settings, "replay")
         assert (refused.returncode, "running workers" in refused.stderr) == (1, True)
         assert worker.stop() == 0
     digest = assert_equal_to_the_domain(client)
@@ -141,7 +141,7 @@ def test_replays_and_rebuilds_end_in_the_same_digest(settings, client, tmp_path)
 
     before = versions()
     for arguments in ([], ["--to", "1"], ["--to", "2026-01-31T12:00"], ["--wipe"]):
-        result = json.loads(thewall(settings, "replay", "--json", *arguments))
+        result = json.loads(thewall_here(settings, "replay", "--json", *arguments))
         assert result == {"before": digest, "after": digest, "equal_to_domain": True}
     # A wiped wall's plans are made of another log: no version of theirs was there before.
     after = versions()
@@ -157,10 +157,10 @@ def test_verify_finds_a_row_that_was_tampered_with(settings, client, worker):
     client._produce(
         [(client.topics.daily, "w/1/1", client.codecs.encode(DailyUsage(**row)))]
     )  # a row of another writer, on another partition or not
-    done = run_thewall(settings, "verify", "w")
+    done = run_here(settings, "verify", "w")
     assert done.returncode == 1
     assert "daily w/1/1: 195 370,500 370,500 expected, 196 370,500 370,500 found" in done.stdout
-    assert run_thewall(settings, "verify", "nothing").returncode == 1
+    assert run_here(settings, "verify", "nothing").returncode == 1
 
 
 def supervised(settings, *options):

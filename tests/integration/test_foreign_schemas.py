@@ -16,8 +16,8 @@ from streams.contract.batch_codecs import varint
 from streams.contract.clients import broker_config, registry_client
 from streams.contract.codecs import load_schema
 from streams.contract.records import DeadLetter, ProfileSubmitted
+from tests.harness.command_line import thewall_here
 from tests.harness.pipeline import wait_until_idle
-from tests.harness.processes import thewall
 from tests.harness.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -157,7 +157,9 @@ def test_what_can_be_read_is_built_and_what_cannot_is_a_dead_letter_and_the_work
     for key, reason in letters_by_key(client).items():
         assert reasons[key] in reason, (key, reason)
     assert worker.process.poll() is None
-    printed = [json.loads(line) for line in thewall(settings, "consume", "profiles").splitlines()]
+    printed = [
+        json.loads(line) for line in thewall_here(settings, "consume", "profiles").splitlines()
+    ]
     readable = {line["key"] for line in printed if "undecodable" not in line["value"]}
     assert readable == {key.decode() for key in values.keys() - reasons.keys()}
 

@@ -16,8 +16,9 @@ from streams.client.kafka import ANY_PARTITION, produce
 from streams.client.versions import check_current
 from streams.contract.records import VersionSwitched
 from streams.devstack.ports import free_port
+from tests.harness.command_line import thewall_here
 from tests.harness.pipeline import assert_equal_to_the_domain, wait_until_idle
-from tests.harness.processes import Worker, environment, running_worker, thewall
+from tests.harness.processes import Worker, environment, running_worker
 from tests.harness.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(400)
@@ -77,7 +78,7 @@ def test_a_worker_whose_event_loop_stood_still_past_a_rebalance_ends_and_sends_n
     # The tables are recovered from the changelogs: a row that went back would show.
     with running_worker(settings, tmp_path / "again.log") as again:
         assert again.stop() == 0
-    result = thewall(settings, "replay", "--json")
+    result = thewall_here(settings, "replay", "--json")
     assert f'"after": "{digest}", "equal_to_domain": true' in result
 
 

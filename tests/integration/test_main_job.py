@@ -11,8 +11,8 @@ import pytest
 
 from domain.settings import settings_for
 from domain.wall import Wall
-from tests.harness.command_line import thewall_here
-from tests.harness.processes import Worker, run_thewall, thewall
+from tests.harness.command_line import run_here, thewall_here
+from tests.harness.processes import Worker, thewall
 from tests.harness.waiting import wait_until
 from tests.harness.walls import EXERCISE_CONFIG
 
@@ -29,7 +29,7 @@ def test_the_exercises_wall_by_command_line_web_and_console_consumer(worker, set
     conf = tmp_path / "profiles.conf"
     conf.write_text(EXERCISE_CONFIG)
     built = thewall(settings, "submit", str(conf), "--wait", "--json")
-    assert json.loads(built) == json.loads(thewall(settings, "compute", str(conf), "--json"))
+    assert json.loads(built) == json.loads(thewall_here(settings, "compute", str(conf), "--json"))
     assert json.loads(built)["cost"] == 32_233_500
 
     assert worker.get("/profiles/1/days/1/") == (200, '{"day": "1", "ice_amount": "585"}')
@@ -73,7 +73,7 @@ def test_a_withdrawn_profile_leaves_no_row(worker, settings, client):
     wall = Wall("w", settings_for(), {1: bytes([29]), 2: bytes([28])})
     client.submit(wall)
     client.wait_until_built(wall, 60, quiet)
-    thewall_here(settings, "withdraw", "w", "1")
+    thewall(settings, "withdraw", "w", "1")
     client.wait_until_built(Wall("w", settings_for(), {2: bytes([28])}), 60, quiet)
     assert {key[:3] for key in client.latest(client.topics.daily)} == {"w/2"}
     assert set(client.totals("w")) == {2}
@@ -139,7 +139,7 @@ def test_errors_of_commands_are_one_sentence_without_a_traceback(settings):
         (("withdraw", "w"), registry_down, 1, "does not answer"),
         (("overview", "w"), {"THEWALL_PARTITIONS": "many"}, 1, "THEWALL_PARTITIONS"),
     ):
-        done = run_thewall(settings, *arguments, **variables)
+        done = run_here(settings, *arguments, **variables)
         assert (done.returncode, done.stdout) == (status, ""), done.stderr
         assert words in done.stderr
         assert "Traceback" not in done.stderr

@@ -11,7 +11,7 @@ from domain.wall import Wall
 from streams.client.reader import Reader
 from streams.client.reading import Reading
 from streams.contract.clients import broker_config, registry_client
-from tests.harness.processes import run_thewall, thewall
+from tests.harness.command_line import run_here, thewall_here
 
 WALL = Wall("w", settings_for(3), {1: bytes([21, 25, 28]), 2: bytes([17])})
 
@@ -24,10 +24,10 @@ def test_questions_about_an_installation_that_is_not_there_create_neither_topics
         (["day", "w", "1", "1"], "there is no wall w"),
         (["verify", "w"], "there is no wall w"),
     ):
-        done = run_thewall(settings, *command)
+        done = run_here(settings, *command)
         assert (done.returncode, done.stdout) == (1, "")
         assert sentence in done.stderr
-    assert thewall(settings, "consume", "profiles") == ""
+    assert thewall_here(settings, "consume", "profiles") == ""
     admin = AdminClient(broker_config(settings))
     subjects = registry_client(settings).get_subjects()
     mine = [name for name in (*admin.list_topics().topics, *subjects) if settings.app_id in name]
@@ -53,7 +53,7 @@ def test_a_question_about_a_wall_reads_one_partition_of_the_table_and_no_daily_r
     assert versions == reading.topics.versions.name
     assert changelog == reading.topics.changelog("overview").name
     assert partition is not None
-    day = json.loads(thewall(settings, "day", "w", "1", "4", "--json"))
+    day = json.loads(thewall_here(settings, "day", "w", "1", "4", "--json"))
     row = client.latest(client.topics.daily)["w/1/4"]
     assert day == {f: row[f] for f in ("wall", "profile", "day", "ice", "cost", "cumulative_cost")}
 
@@ -62,6 +62,6 @@ def test_a_registry_that_is_down_is_said_of_a_wall_that_is_there(worker, setting
     client.submit(WALL)
     client.wait_until_built(WALL, 60, lambda *_: None)
     for command in (["overview", "w"], ["verify"]):
-        done = run_thewall(settings, *command, THEWALL_REGISTRY_URL="http://127.0.0.1:1")
+        done = run_here(settings, *command, THEWALL_REGISTRY_URL="http://127.0.0.1:1")
         assert (done.returncode, done.stdout) == (1, "")
         assert "the registry at http://127.0.0.1:1 does not answer" in done.stderr

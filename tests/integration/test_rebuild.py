@@ -21,6 +21,7 @@ from streams.client.kafka import existing_partitions
 from streams.client.versions import topics_by_version
 from streams.contract.records import DailyUsage
 from streams.operations.verification import published_rows
+from tests.harness.command_line import run_here, thewall_here
 from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wait_until_idle
 from tests.harness.processes import environment, run_thewall, running_worker, thewall
 from tests.harness.waiting import wait_until
@@ -139,9 +140,9 @@ def test_workers_elsewhere_are_asked_to_stop_and_the_old_version_never_runs_agai
     assert (refused.returncode, "has switched to version 2" in refused.stderr) == (1, True)
     with running_worker(settings, tmp_path / "two.log"):
         build(Client(settings), one_profile("w", 21, 25, 29))
-        assert run_thewall(settings, "verify").returncode == 0
+        assert run_here(settings, "verify").returncode == 0
         old = topics_by_version(settings)[1]
-        assert json.loads(thewall(settings, "rebuild", "--drop-old", "--json")) == {
+        assert json.loads(thewall_here(settings, "rebuild", "--drop-old", "--json")) == {
             "version": 2,
             "dropped": old,
         }
@@ -198,7 +199,7 @@ def test_a_rebuild_that_is_killed_leaves_a_version_that_works_and_can_be_run_aga
         wait_until_idle(after)
         digest = assert_equal_to_the_domain(after)
         assert worker.stop() == 0
-    result = json.loads(thewall(settings, "rebuild", "--json"))
+    result = json.loads(thewall_here(settings, "rebuild", "--json"))
     assert result["version"] == 3  # what an attempt has begun is never used again
     assert result["rebuilt"] == result["expected"] == digest
     assert published_rows(client).digest() == digest
@@ -213,9 +214,9 @@ def test_what_a_killed_worker_has_left_unfinished_is_in_both_versions(settings, 
         wait_until(lambda: sum(group.ends((client.topics.progress,)).values()) > 10)
         worker.kill()
     assert group.lag() > 0
-    result = json.loads(thewall(settings, "rebuild", "--json"))
+    result = json.loads(thewall_here(settings, "rebuild", "--json"))
     assert result["current"] == result["rebuilt"] == result["expected"]
-    assert run_thewall(settings, "verify", "large").returncode == 0
+    assert run_here(settings, "verify", "large").returncode == 0
 
 
 def test_rows_that_were_wrong_are_corrected(settings, client, tmp_path):
@@ -228,11 +229,11 @@ def test_rows_that_were_wrong_are_corrected(settings, client, tmp_path):
     stray = client.codecs.encode(DailyUsage(**(row | {"day": 99})))
     # On the partition of their own keys, as another writer would put them.
     client._produce([(client.topics.daily, "w/1/1", wrong), (client.topics.daily, "w/1/99", stray)])
-    assert run_thewall(settings, "verify").returncode == 1
-    result = json.loads(thewall(settings, "rebuild", "--json"))
+    assert run_here(settings, "verify").returncode == 1
+    result = json.loads(thewall_here(settings, "rebuild", "--json"))
     assert "daily w/1/99: no row expected, 585 1,111,500 1,111,500 found" in result["corrected"]
     assert result["current"] != result["rebuilt"] == result["expected"] == digest
-    assert run_thewall(settings, "verify").returncode == 0
+    assert run_here(settings, "verify").returncode == 0
 
 
 def test_a_version_that_is_wrong_is_not_switched_to(settings, client, tmp_path):
@@ -261,7 +262,7 @@ def test_dropping_old_versions_leaves_an_installation_beside_us_alone(settings, 
         build(theirs, one_profile("theirs", 21, 25))
         result = json.loads(thewall(settings, "rebuild", "--json"))
         assert result["version"] == 3  # 2 is theirs
-        thewall(settings, "rebuild", "--drop-old")
+        thewall_here(settings, "rebuild", "--drop-old")
         build(theirs, one_profile("theirs", 21, 26))
         assert worker.get("/walls/theirs/profiles/overview/")[0] == 200
         assert worker.stop() == 0

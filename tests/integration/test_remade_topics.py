@@ -12,9 +12,9 @@ from domain.wall import Wall
 from streams.contract.clients import broker_config
 from streams.contract.topics import create_topics, delete_topics, truncate_topics
 from streams.operations.replay import Replay
-from tests.harness.command_line import run_here
+from tests.harness.command_line import run_here, thewall_here
 from tests.harness.pipeline import assert_equal_to_the_domain
-from tests.harness.processes import Worker, run_thewall, running_worker, thewall
+from tests.harness.processes import Worker, run_thewall, running_worker
 from tests.harness.waiting import wait_until
 from tests.harness.web import running_web
 
@@ -81,7 +81,7 @@ def test_an_input_topic_that_is_made_anew_under_a_worker_stops_it_until_all_is_b
         assert restarted.stop() == 0
     finally:
         restarted.process.kill()
-    result = json.loads(thewall(settings, "replay", "--wipe", "--json"))
+    result = json.loads(thewall_here(settings, "replay", "--wipe", "--json"))
     assert result["equal_to_domain"]
     assert result["before"] is None
     with running_worker(settings, tmp_path / "worker.log"):
@@ -99,7 +99,7 @@ def test_topics_of_ours_that_are_deleted_while_workers_are_away_lose_nothing(
         assert worker.stop() == 0
     delete_topics(settings, [topic.name for topic in lost])
     refused_with(settings, f"topic {lost[0].name} was deleted", ["verify"])
-    result = json.loads(thewall(settings, "replay", "--wipe", "--json"))
+    result = json.loads(thewall_here(settings, "replay", "--wipe", "--json"))
     assert result["equal_to_domain"]
     with running_worker(settings, tmp_path / "worker.log"):
         assert_equal_to_the_domain(client)
@@ -116,7 +116,7 @@ def test_partitions_that_are_added_stop_a_worker_with_advice_that_helps(settings
         assert worker.stop() == 0
     refused_with(settings, said, ["verify"], ["worker", "--processes", "1", "--no-web"])
     delete_topics(settings, [topic.name])
-    assert json.loads(thewall(settings, "replay", "--wipe", "--json"))["equal_to_domain"]
+    assert json.loads(thewall_here(settings, "replay", "--wipe", "--json"))["equal_to_domain"]
     with running_worker(settings, tmp_path / "worker.log"):
         build(client, WALL)
         assert_equal_to_the_domain(client)
@@ -140,6 +140,6 @@ def test_events_that_retention_deletes_while_workers_are_away_are_missed_and_com
         assert late.stop() == 0
     finally:
         late.process.kill()
-    assert json.loads(thewall(settings, "replay", "--wipe", "--json"))["equal_to_domain"]
-    refused = run_thewall(settings, "verify")
+    assert json.loads(thewall_here(settings, "replay", "--wipe", "--json"))["equal_to_domain"]
+    refused = run_here(settings, "verify")
     assert refused.returncode == 0, refused.stderr

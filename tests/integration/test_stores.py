@@ -9,8 +9,9 @@ import pytest
 
 from streams.devstack.ports import free_port
 from streams.operations.replay import Replay
+from tests.harness.command_line import thewall_here
 from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wait_until_idle
-from tests.harness.processes import run_thewall, running_worker, thewall
+from tests.harness.processes import run_thewall, running_worker
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
@@ -73,7 +74,7 @@ def test_tables_that_were_wiped_are_built_anew_and_not_from_what_is_on_disk(
         wait_until_idle(client)
         assert worker.stop() == 0
     digest = assert_equal_to_the_domain(client)
-    result = json.loads(thewall(on_disk, "replay", "--json", "--wipe"))
+    result = json.loads(thewall_here(on_disk, "replay", "--json", "--wipe"))
     assert result == {"before": digest, "after": digest, "equal_to_domain": True}
     rebuilt = changelog_rows(client)
     with running_worker(on_disk, log) as worker:

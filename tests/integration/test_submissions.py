@@ -10,6 +10,7 @@ from domain.wall import Wall
 from streams.client.group import Group
 from streams.client.kafka import ANY_PARTITION, produce
 from streams.contract.records import DeadLetter
+from tests.harness.command_line import thewall_here
 from tests.harness.pipeline import assert_equal_to_the_domain, wait_until_idle
 from tests.harness.processes import running_worker, thewall
 from tests.harness.waiting import wait_until
@@ -59,7 +60,7 @@ def test_lines_typed_into_the_console_producer_become_rows_and_a_bad_one_a_dead_
     assert (letter.topic, letter.partition, letter.offset) == (client.topics.submissions.name, 0, 4)
     assert (letter.key, letter.value) == (None, BAD.encode())
     assert "height 31; heights are whole numbers 0..30" in letter.reason
-    consumed = thewall(settings, "consume", "submissions").splitlines()
+    consumed = thewall_here(settings, "consume", "submissions").splitlines()
     assert [json.loads(line)["value"] for line in consumed] == [*LINES, BAD]
     keyed = 'k1|{"wall": "default", "profile": 1, "heights": [21, 25, 28]}\n'
     options = ("--reader-property", "parse.key=true", "--reader-property", "key.separator=|")
@@ -87,7 +88,7 @@ def test_a_line_that_is_read_again_does_not_replace_what_was_submitted_since(
     group = Group(settings, client.topics)
     # What `kafka-consumer-groups --reset-offsets --all-topics --to-earliest` does.
     group.commit({(topic.name, 0): 0})
-    thewall(settings, "replay", "--wipe")
+    thewall_here(settings, "replay", "--wipe")
     with running_worker(settings, tmp_path / "worker.log") as worker:
         wait_until(lambda: group.committed((topic,))[topic.name, 0] == 4, 60, "read again")
         wait_until_idle(client)

@@ -15,6 +15,7 @@ from streams.contract.clients import broker_config, registry_client
 from streams.contract.codecs import load_schema
 from streams.contract.records import ProfileSubmitted
 from streams.contract.topics import TopicMismatch, Topics, create_topics
+from tests.harness.command_line import run_here, thewall_here
 from tests.harness.processes import run_thewall, thewall
 from tests.harness.waiting import wait_until
 
@@ -84,9 +85,9 @@ def test_only_thewall_topics_creates_anything(settings, tmp_path):
         assert done.returncode == 1, done.stdout + done.stderr
         assert "thewall topics" in done.stderr
         assert "Traceback" not in done.stderr
-    done = run_thewall(settings, "submit", str(wall))
+    done = run_here(settings, "submit", str(wall))
     assert done.returncode == 1
     assert there() == set()
-    thewall(settings, "topics")
+    thewall_here(settings, "topics")
     assert there() == {topic.name for topic in Topics.of(settings).all()}
-    thewall(settings, "submit", str(wall))
+    thewall_here(settings, "submit", str(wall))

@@ -18,8 +18,9 @@ from streams.client.kafka import ANY_PARTITION, produce
 from streams.contract.clients import broker_config
 from streams.contract.records import ProfileSubmitted
 from streams.contract.topics import partition_of
+from tests.harness.command_line import run_here, thewall_here
 from tests.harness.pipeline import assert_equal_to_the_domain, wait_until_idle
-from tests.harness.processes import run_thewall, running_worker, thewall
+from tests.harness.processes import running_worker
 from tests.harness.waiting import wait_until
 
 BUILT_S = 60
@@ -78,9 +79,9 @@ def test_an_aborted_submission_is_not_built_and_a_committed_one_is(
     wait_until_idle(client)
     assert_equal_to_the_domain(client)
     assert worker.get("/walls/w/profiles/overview/")[0] == 404
-    assert run_thewall(settings, "verify").returncode == 0
+    assert run_here(settings, "verify").returncode == 0
     assert worker.stop() == 0
-    result = thewall(settings, "replay", "--json")
+    result = thewall_here(settings, "replay", "--json")
     assert '"equal_to_domain": true' in result
 
 

@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr
 
 from streams.client.kafka import ANY_PARTITION, produce
-from tests.harness.processes import thewall
+from tests.harness.command_line import thewall_here
 from tests.harness.waiting import wait_until
 from tests.harness.walls import EXERCISE_CONFIG
 from tests.harness.web import Answer, EventStream, WebProcess, running_web
@@ -125,7 +125,7 @@ def test_each_operation_answers_with_each_status_that_it_describes(
     idle = settings.model_copy(
         update={"topic_prefix": f"i{uuid4().hex[:8]}", "app_id": f"i{uuid4().hex[:8]}"}
     )
-    thewall(idle, "topics")
+    thewall_here(idle, "topics")
     with ExitStack() as stack:
         web = stack.enter_context(running_web(settings, tmp_path / "web.log"))
         slow = stack.enter_context(running_web(idle, tmp_path / "idle.log"))

@@ -79,7 +79,7 @@ def test_a_wipe_that_was_killed_is_said_by_all_and_done_by_the_same_again(
         web.process.wait()
     result = json.loads(thewall(settings, "replay", "--wipe", "--json"))
     assert result == {"before": digest, "after": digest, "equal_to_domain": True}
-    assert run_thewall(settings, "verify").returncode == 0
+    assert run_here(settings, "verify").returncode == 0
     with running_worker(settings, tmp_path / "worker.log"):
         client.submit(wall)
         client.wait_until_built(wall, 60, lambda *_: None)

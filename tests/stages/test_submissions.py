@@ -95,7 +95,7 @@ def test_spaces_and_the_end_of_a_line_from_windows_do_no_harm():
         (b"\xff", "not UTF-8 at byte 1"),
         (b"\0\0\0\0\1abc", "Avro is for wall.profiles and wall.walls"),
         (b" " * 1_048_577, "1,048,577 bytes, of 1,048,576 that it may have"),
-        (b'{"wall": "w", }', "not JSON at column 15"),
+        (b'{"wall" "w"}', "not JSON at column 9"),
         (b'{"wall": "w",\n "profile" 1}', "not JSON at line 2, column 12"),
         (b'{"wall": "w", "profile": NaN}', "NaN is not JSON"),
         (b"[" * 100_000, "nested too deeply"),

@@ -112,29 +112,41 @@ class Client(Reading):
         """
         awaited = WallCompletion(wall)
         deadline = time.monotonic() + timeout_s
+        self._follow(self.topics.overview, awaited, deadline, on_progress)
+        # Questions are answered from the table, whose rows are sent once those published stand.
+        awaited.expect_in_table()
+        self._follow(self.topics.changelog("overview"), awaited, deadline, lambda *_: None)
+
+    def _follow(
+        self,
+        topic: Topic,
+        awaited: WallCompletion,
+        deadline: float,
+        on_progress: Callable[[int, int], None],
+    ) -> None:
         on_progress(0, awaited.profiles)
         with Reader(self.settings) as reader:
-            for message in reader.read(self.topics.overview.name, follow=True):
+            for message in reader.read(topic.name, follow=True):
                 if message is not None:
                     key = (message.key() or b"").decode(errors="replace")
                     if awaited.concerns(key):
-                        awaited.take(key, self._row(message.value()))
+                        awaited.take(key, self._row(topic, message.value()))
                         on_progress(awaited.built, awaited.profiles)
                 # Only at the end of the topic: on the way there it shows the wall's past.
                 if reader.at_end and not awaited.missing:
                     return
                 if time.monotonic() > deadline:
                     raise ClientError(
-                        f"wall {wall.id} was submitted, but is not built after {timeout_s:g} s "
+                        f"wall {awaited.wall} was submitted, but is not built in time "
                         f"({awaited.what_is_missing()}): a worker has to run (`thewall worker`), "
                         "and no other submission may change the wall meanwhile"
                     )
 
-    def _row(self, value: bytes | None) -> Fields | None:
+    def _row(self, topic: Topic, value: bytes | None) -> Fields | None:
         if value is None:
             return None
         try:
-            return self.decode(self.topics.overview, value)
+            return self.decode(topic, value)
         except BadRecord:
             return {"state": "UNREADABLE"}
 

@@ -1,4 +1,4 @@
-"""Tracks whether `wall.overview` already shows what the domain computes for a submitted wall."""
+"""Tracks whether the rows of a submitted wall are those that the domain computes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 class WallCompletion:
-    """Compares the rows of `wall.overview` with those that the domain computes for a wall.
+    """Compares the rows of `wall.overview`, or of the overview's table, with the domain's.
 
     Attributes:
+        wall: The wall's id.
         profiles: Number of profiles of the wall.
         missing: Keys whose row is not as expected yet, or should have been removed.
         built: Number of profiles that are built.
@@ -24,11 +25,12 @@ class WallCompletion:
     def __init__(self, wall: Wall) -> None:
         """Compute the expected rows; all of them are missing at first."""
         result = account_of(wall)
-        self._wall = wall.id
+        self.wall = wall.id
         self._expected = {
             f"{wall.id}/{p.profile}": _amounts(p, p.sections) for p in result.profiles
         }
-        self._expected[wall.id] = _amounts(result, sum(p.sections for p in result.profiles)) | {
+        sections = sum(p.sections for p in result.profiles)
+        self._expected[wall.id] = _amounts(result, sections) | {
             "profiles": len(result.profiles),
             "mode": wall.settings.mode,
             "crews": wall.settings.crews,
@@ -38,20 +40,26 @@ class WallCompletion:
         self.missing = set(self._expected)
         self.built = 0
 
+    def expect_in_table(self) -> None:
+        """Expect the rows in the overview's table: for each profile, and none for the wall."""
+        self._expected.pop(self.wall, None)
+        self.missing = set(self._expected)
+        self.built = 0
+
     def concerns(self, key: str) -> bool:
         """Whether a key belongs to this wall."""
-        return key == self._wall or key.startswith(f"{self._wall}/")
+        return key == self.wall or key.startswith(f"{self.wall}/")
 
     def take(self, key: str, row: Fields | None) -> None:
         """Take in the latest row of a key; None for a tombstone."""
         expected = self._expected.get(key)
         if expected is None:
-            right = row is None
+            right = row is None or row.get("withdrawn", False)
         else:
             right = (
                 row is not None and row["state"] == "COMPLETE" and expected.items() <= row.items()
             )
-        if expected is not None and key != self._wall:
+        if expected is not None and key != self.wall:
             self.built += right - (key not in self.missing)
         if right:
             self.missing.discard(key)
@@ -60,7 +68,7 @@ class WallCompletion:
 
     def what_is_missing(self) -> str:
         """For people: what is not built yet, and what should be withdrawn."""
-        keys = self.missing - {self._wall}
+        keys = self.missing - {self.wall}
         due = {int(key.rpartition("/")[2]) for key in keys & self._expected.keys()}
         extra = sorted(keys - self._expected.keys())
         parts = [f"missing: profile {listed(due)}"] if due else []

@@ -35,3 +35,18 @@ def test_a_wall_with_the_same_amounts_in_another_mode_is_not_the_wall():
         awaited.take(key, found | ({"mode": "crew-pool", "crews": 99} if key == "w" else {}))
     assert awaited.missing == {"w"}
     assert awaited.what_is_missing() == "missing: the wall's totals"
+
+
+def test_what_is_published_is_awaited_in_the_table_too_of_which_questions_are_answered():
+    awaited = WallCompletion(ONE)
+    for key, found in published(ONE).items():
+        awaited.take(key, found)
+    awaited.expect_in_table()
+    announced, done = {"state": "BUILDING", "withdrawn": False}, {"withdrawn": False}
+    row = published(ONE)["w/1"]
+    awaited.take("w/2", row | done)
+    awaited.take("w/1", row | announced)
+    assert awaited.what_is_missing() == "missing: profile 1; to be withdrawn: w/2"
+    awaited.take("w/1", row | done)
+    awaited.take("w/2", row | {"withdrawn": True})
+    assert not awaited.missing

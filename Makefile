@@ -102,9 +102,9 @@ integration: install ## Run the tests on a real Kafka and a real registry: JOBS=
 test: check ## Run every check and every test: JOBS=n at once
 	@$(MAKE) --no-print-directory --jobs 2 integration covered-beside
 
-# While the integration tests wait; shown when it is done.
+# While the integration tests wait, which have deadlines; shown when it is done.
 covered-beside:
-	@log=$$(mktemp); $(MAKE) --no-print-directory covered >$$log 2>&1; status=$$?; \
+	@log=$$(mktemp); nice $(MAKE) --no-print-directory covered >$$log 2>&1; status=$$?; \
 		cat $$log; rm $$log; exit $$status
 
 covered: install

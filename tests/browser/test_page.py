@@ -216,6 +216,16 @@ def test_a_wall_is_withdrawn_only_when_it_is_said_twice(page: Page, site: Site):
     expect(page.get_by_role("dialog", name="Walls")).not_to_contain_text("doomed")
 
 
+def test_a_wall_that_somebody_else_withdraws_is_said_to_be_gone_and_not_asked_for(
+    page: Page, site: Site
+):
+    site.submit("doomed", "29\n")
+    page.goto("/?wall=doomed")
+    expect(page.locator("body")).to_contain_text("doomed")
+    assert site.web.ask("DELETE", "/api/walls/doomed").status == 202
+    expect(page.locator("body")).to_contain_text("there is no wall doomed")
+
+
 def test_a_page_that_nobody_sees_does_not_listen(page: Page):
     with page.expect_request(re.compile("/api/stream")) as first:
         page.goto("/?wall=default")

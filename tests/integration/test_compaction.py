@@ -28,7 +28,7 @@ from tests.harness.pipeline import assert_equal_to_the_domain, submit_walls, wai
 from tests.harness.processes import running_worker
 from tests.harness.waiting import wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(550)]
 
 WALLS = ("a", "b", "c")
 EAGER = {
@@ -95,7 +95,7 @@ def wait_until_compacted(client: Client) -> None:
         nudge(client, next(rounds))
         return False
 
-    wait_until(is_compacted, 150, "nothing superseded is left")
+    wait_until(is_compacted, 300, "nothing superseded is left")
 
 
 def test_after_compaction_restart_replay_wipe_and_rebuild_end_in_the_same_digest(

@@ -1,7 +1,7 @@
 /** What the page knows: the walls, and everything about the one that is shown. */
 
 import { computed, effect, signal } from "@preact/signals";
-import { get, getBytes, type Schemas } from "./api/client";
+import { get, getBytes, Problem, type Schemas } from "./api/client";
 import { Loadable } from "./load";
 import { day, place } from "./place";
 import { Timeline } from "./timeline";
@@ -83,6 +83,12 @@ export function loadWall(): void {
 export function loadClock(): void {
   const path = { wall: wallId.peek() };
   clock.load((signal) => get("/api/walls/{wall}/clock", { path }, signal));
+}
+
+/** The wall that is shown is not there: whatever is asked about it would be answered so. */
+export function loseWall(): void {
+  const problem = new Problem(404, `there is no wall ${wallId.peek()}; submit one first`);
+  for (const known of [wall, picture, timeline, clock]) known.lose(problem);
 }
 
 export function loadPicture(): void {

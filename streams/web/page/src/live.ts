@@ -9,6 +9,7 @@ import {
   loadTimeline,
   loadWall,
   loadWalls,
+  loseWall,
   wall,
   wallId,
   walls,
@@ -128,9 +129,16 @@ function open(id: string, topics: string): () => void {
 
 async function refresh(): Promise<void> {
   const id = wallId.peek();
-  if (id !== awaited.peek()) loadWall();
   await loadWalls();
-  if (id === awaited.peek() && walls.value?.some((known) => known.wall === id)) arrived();
+  if (id !== wallId.peek()) return;
+  const isThere = walls.value === null || walls.value.some((known) => known.wall === id);
+  if (!isThere) {
+    if (id && id !== awaited.peek()) loseWall();
+  } else if (id === awaited.peek()) {
+    arrived();
+  } else {
+    loadWall();
+  }
 }
 
 function arrived(): void {
@@ -149,6 +157,7 @@ function onRows({ wall: id, summary, profiles, withdrawn, picture }: Told["rows"
     if (summary) arrived();
     return;
   }
+  window.clearTimeout(settling);
   const changed = new Map(profiles.map((row) => [row.profile, row]));
   const gone = new Set(withdrawn);
   const isKnown =
@@ -164,8 +173,8 @@ function onRows({ wall: id, summary, profiles, withdrawn, picture }: Told["rows"
     refresh();
     return;
   }
-  window.clearTimeout(settling);
   settling = window.setTimeout(() => {
+    if (id !== wallId.peek()) return;
     if (picture !== pictureOf) loadPicture();
     pictureOf = picture;
     loadTimeline();

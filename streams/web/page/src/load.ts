@@ -56,6 +56,12 @@ export class Loadable<Value> {
     return known.loading || known.value !== null;
   }
 
+  /** Know without asking that it is not there. */
+  lose(problem: Problem): void {
+    this.clear();
+    this.state.value = { ...this.state.peek(), problem };
+  }
+
   /** Forget everything: it was about something else. */
   clear(): void {
     this.asking?.abort();

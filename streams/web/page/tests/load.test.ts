@@ -67,3 +67,14 @@ test("what is told where nothing was asked, or nothing is there, has to be asked
   expect(list.tell(withB)).toBe(false);
   expect(list.value).toBeNull();
 });
+
+test("what is known to be gone is not brought back by an answer of before", async () => {
+  const list = new Loadable<string[]>();
+  const first = question<string[]>();
+  const loaded = list.load(first.ask);
+  list.lose(new Problem(404, "there is none"));
+  first.answer(["a"]);
+  await loaded;
+  expect(list.state.value.value).toBeNull();
+  expect(list.state.value.problem?.detail).toBe("there is none");
+});

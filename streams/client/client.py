@@ -112,10 +112,17 @@ class Client(Reading):
         """
         awaited = WallCompletion(wall)
         deadline = time.monotonic() + timeout_s
-        self._follow(self.topics.overview, awaited, deadline, on_progress)
-        # Questions are answered from the table, whose rows are sent once those published stand.
-        awaited.expect_in_table()
-        self._follow(self.topics.changelog("overview"), awaited, deadline, lambda *_: None)
+        try:
+            self._follow(self.topics.overview, awaited, deadline, on_progress)
+            # Questions are answered from the table: its rows are sent once those published stand.
+            awaited.expect_in_table()
+            self._follow(self.topics.changelog("overview"), awaited, deadline, lambda *_: None)
+        except TimeoutError:
+            raise ClientError(
+                f"wall {wall.id} was submitted, but is not built after {timeout_s:g} s "
+                f"({awaited.what_is_missing()}): a worker has to run (`thewall worker`), "
+                "and no other submission may change the wall meanwhile"
+            ) from None
 
     def _follow(
         self,
@@ -136,11 +143,7 @@ class Client(Reading):
                 if reader.at_end and not awaited.missing:
                     return
                 if time.monotonic() > deadline:
-                    raise ClientError(
-                        f"wall {awaited.wall} was submitted, but is not built in time "
-                        f"({awaited.what_is_missing()}): a worker has to run (`thewall worker`), "
-                        "and no other submission may change the wall meanwhile"
-                    )
+                    raise TimeoutError
 
     def _row(self, topic: Topic, value: bytes | None) -> Fields | None:
         if value is None:

@@ -16,7 +16,6 @@ class WallCompletion:
     """Compares the rows of `wall.overview`, or of the overview's table, with the domain's.
 
     Attributes:
-        wall: The wall's id.
         profiles: Number of profiles of the wall.
         missing: Keys whose row is not as expected yet, or should have been removed.
         built: Number of profiles that are built.
@@ -25,7 +24,7 @@ class WallCompletion:
     def __init__(self, wall: Wall) -> None:
         """Compute the expected rows; all of them are missing at first."""
         result = account_of(wall)
-        self.wall = wall.id
+        self._wall = wall.id
         self._expected = {
             f"{wall.id}/{p.profile}": _amounts(p, p.sections) for p in result.profiles
         }
@@ -42,13 +41,13 @@ class WallCompletion:
 
     def expect_in_table(self) -> None:
         """Expect the rows in the overview's table: for each profile, and none for the wall."""
-        self._expected.pop(self.wall, None)
+        self._expected.pop(self._wall, None)
         self.missing = set(self._expected)
         self.built = 0
 
     def concerns(self, key: str) -> bool:
         """Whether a key belongs to this wall."""
-        return key == self.wall or key.startswith(f"{self.wall}/")
+        return key == self._wall or key.startswith(f"{self._wall}/")
 
     def take(self, key: str, row: Fields | None) -> None:
         """Take in the latest row of a key; None for a tombstone."""
@@ -59,7 +58,7 @@ class WallCompletion:
             right = (
                 row is not None and row["state"] == "COMPLETE" and expected.items() <= row.items()
             )
-        if expected is not None and key != self.wall:
+        if expected is not None and key != self._wall:
             self.built += right - (key not in self.missing)
         if right:
             self.missing.discard(key)
@@ -68,7 +67,7 @@ class WallCompletion:
 
     def what_is_missing(self) -> str:
         """For people: what is not built yet, and what should be withdrawn."""
-        keys = self.missing - {self.wall}
+        keys = self.missing - {self._wall}
         due = {int(key.rpartition("/")[2]) for key in keys & self._expected.keys()}
         extra = sorted(keys - self._expected.keys())
         parts = [f"missing: profile {listed(due)}"] if due else []

@@ -10,7 +10,12 @@ from streams.client import reading as reading_module
 from streams.client.client import Client
 from streams.client.errors import ClientError
 from streams.contract.codecs import Codecs
-from streams.contract.records import ProfileOverview, ProfileSubmitted, WallOverview
+from streams.contract.records import (
+    ProfileOverview,
+    ProfileSubmitted,
+    ProfileTotals,
+    WallOverview,
+)
 from streams.contract.topics import Topics, partition_of
 from streams.settings import Settings
 from tests.unit.overview_rows import ONE, OTHER, published
@@ -37,9 +42,15 @@ class Message:
 
 @pytest.fixture
 def client_of(monkeypatch):
-    """A client that reads these records from any topic, and then nothing more."""
+    """A client that reads these records from any topic, and then nothing more.
 
-    def client(records: list[tuple[str, bytes | None]]) -> Client:
+    In the overview's table are others, if they are given.
+    """
+
+    def client(
+        records: list[tuple[str, bytes | None]],
+        in_table: list[tuple[str, bytes | None]] | None = None,
+    ) -> Client:
         class Reader:
             def __init__(self, *_: object) -> None:
                 self.at_end = False
@@ -50,9 +61,11 @@ def client_of(monkeypatch):
             def __exit__(self, *error: object) -> None:
                 pass
 
-            def read(self, *_: object, follow: bool, **__: object):
-                for number, record in enumerate(records, start=1):
-                    self.at_end = number == len(records)
+            def read(self, topic: str, *_: object, follow: bool, **__: object):
+                is_table = topic == Topics.of(SETTINGS).changelog("overview").name
+                found = in_table if is_table and in_table is not None else records
+                for number, record in enumerate(found, start=1):
+                    self.at_end = number == len(found)
                     yield Message(*record)
                 while follow:
                     yield None
@@ -77,16 +90,32 @@ def rows_of(client: Client, *walls: Wall) -> list[tuple[str, bytes | None]]:
     ]
 
 
+def table_of(client: Client, wall: Wall, **others: object) -> list[tuple[str, bytes | None]]:
+    more = {"withdrawn": False, "mode": wall.settings.mode, "crews": wall.settings.crews}
+    more |= {"material": wall.settings.material, "step_days": [], "steps": []}
+    return [
+        (key, client.codecs.encode(ProfileTotals(**(found | more | others))))
+        for key, found in published(wall).items()
+        if "/" in key
+    ]
+
+
 def test_a_wall_that_was_built_only_in_the_past_is_not_reported_as_built(client_of):
-    rows = rows_of(client_of([]), ONE, OTHER)
+    rows, table = rows_of(client_of([]), ONE, OTHER), table_of(client_of([]), OTHER)
     with pytest.raises(ClientError, match=r"not built after 0\.05 s .*profile 1.*w/2.*worker"):
         client_of(rows).wait_until_built(ONE, 0.05, lambda *_: None)
-    client_of(rows).wait_until_built(OTHER, 0.05, lambda *_: None)
+    client_of(rows, table).wait_until_built(OTHER, 0.05, lambda *_: None)
+
+
+def test_a_wall_of_which_questions_are_answered_as_before_is_not_reported_as_built(client_of):
+    rows, table = rows_of(client_of([]), OTHER), table_of(client_of([]), OTHER, state="BUILDING")
+    with pytest.raises(ClientError, match="missing: profile 1, 2"):
+        client_of(rows, table).wait_until_built(OTHER, 0.05, lambda *_: None)
 
 
 def test_a_foreign_record_on_the_overview_does_not_end_the_wait(client_of):
-    rows = rows_of(client_of([]), OTHER)
-    client_of([("w/2", b"junk"), *rows]).wait_until_built(OTHER, 0.05, lambda *_: None)
+    rows, table = rows_of(client_of([]), OTHER), table_of(client_of([]), OTHER)
+    client_of([("w/2", b"junk"), *rows], table).wait_until_built(OTHER, 0.05, lambda *_: None)
     with pytest.raises(ClientError, match="profile 2"):
         client_of([*rows, ("w/2", b"junk")]).wait_until_built(OTHER, 0.05, lambda *_: None)
 

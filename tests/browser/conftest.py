@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.browser.site import Site, chromium, launch, site_settings
+from tests.browser.site import Site, chromium, launch
+from tests.harness.installations import settings_on
 from tests.harness.processes import running_worker
 from tests.harness.walls import EXERCISE_CONFIG
 from tests.harness.web import running_web
@@ -41,7 +42,7 @@ def site(
 ) -> Iterator[Site]:
     """A worker, the web process, and the exercise's wall."""
     directory = tmp_path_factory.mktemp("site")
-    settings = site_settings(stack.addresses(), f"b{uuid4().hex[:8]}", directory / "data")
+    settings = settings_on(stack.addresses(), f"b{uuid4().hex[:8]}", directory / "data")
     log = directory / "worker.log"
     with (
         running_worker(settings, log) as worker,

@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from streams.devstack import Stack
 from streams.web.page import STATIC
 from tests.browser.frames import slide
-from tests.browser.site import Site, chromium, launch, site_settings
+from tests.browser.site import Site, chromium, launch
 from tests.browser.test_page import figure
+from tests.harness.installations import settings_on
 from tests.harness.processes import running_worker
 from tests.harness.walls import EXERCISE_CONFIG, large_wall
 from tests.harness.web import running_web
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 def _take(stack: Stack, path: str, directory: Path) -> None:
-    settings = site_settings(stack.addresses(), "wall", directory / "data")
+    settings = settings_on(stack.addresses(), "wall", directory / "data")
     log = directory / "worker.log"
     with running_worker(settings, log) as worker, running_web(settings, directory / "web") as web:
         site = Site(settings, worker, web, log)

@@ -7,8 +7,6 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streams.devstack.ports import free_port
-from streams.settings import Settings
 from tests.harness.processes import Worker
 
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Playwright
 
-    from streams.devstack import StackAddresses
+    from streams.settings import Settings
     from tests.harness.web import WebProcess
 
 CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -45,22 +43,6 @@ class Site:
         """Start the worker again, after it was killed."""
         self.worker = Worker(self.settings, self.log)
         self.worker.wait_until_ready()
-
-
-def site_settings(running: StackAddresses, name: str, data: Path) -> Settings:
-    """Settings with topics and a port of the site's own."""
-    return Settings(
-        **running.settings,
-        create_topics=True,
-        bootstrap_servers=running.bootstrap_servers,
-        registry_url=running.registry_url,
-        app_id=name,
-        topic_prefix=name,
-        partitions=4,
-        data_dir=data,
-        session_timeout_s=8,
-        web_port=free_port(),
-    )
 
 
 def chromium() -> str | None:

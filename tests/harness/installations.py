@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.client.client import Client
+    from streams.devstack import StackAddresses
     from tests.harness.clusters import Cluster
     from tests.harness.processes import Worker
     from tests.harness.web import WebProcess
@@ -32,12 +33,9 @@ class Installation(NamedTuple):
     client: Client
 
 
-@contextmanager
-def new_settings(cluster: Cluster, directory: Path) -> Iterator[Settings]:
-    """Settings with topics and a consumer group that nobody else has; its topics go in the end."""
-    name = f"t{uuid4().hex[:8]}"
-    running = cluster.addresses()
-    settings = Settings(
+def settings_on(running: StackAddresses, name: str, data: Path) -> Settings:
+    """Settings with topics, a consumer group and a port of this name's own, on what runs."""
+    return Settings(
         **running.settings,
         create_topics=True,
         bootstrap_servers=running.bootstrap_servers,
@@ -45,10 +43,16 @@ def new_settings(cluster: Cluster, directory: Path) -> Iterator[Settings]:
         app_id=name,
         topic_prefix=name,
         partitions=4,
-        data_dir=directory / "data",
+        data_dir=data,
         session_timeout_s=8,
         web_port=free_port(),
     )
+
+
+@contextmanager
+def new_settings(cluster: Cluster, directory: Path) -> Iterator[Settings]:
+    """Settings with topics and a consumer group that nobody else has; its topics go in the end."""
+    settings = settings_on(cluster.addresses(), f"t{uuid4().hex[:8]}", directory / "data")
     yield settings
     _delete_topics(settings)
 

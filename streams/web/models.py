@@ -119,20 +119,13 @@ class WallDetail(WallSummary):
     next: Cursor
 
 
-class ProfileRow(Model):
+class ProfileRow(ProfileSummary):
     """A profile's row in the overview's table."""
 
     wall: WallId
-    profile: ProfileNumber
-    version: Version
-    state: State
     mode: str = Field(description="Simulation mode of the latest plan")
     crews: int | None = Field(description="Crews in its pool; null in modes without a pool")
     material: str = Field(description="Building material of the latest plan")
-    sections: int = Field(description="Number of sections, finished ones included")
-    days: int = Field(description="Last day of work; 0 if there is none")
-    ice: Ice
-    cost: Cost
     step_days: list[int] = Field(description="Days on which the sections at work change")
     steps: list[int] = Field(description="On each of them, how many more are at work than before")
 

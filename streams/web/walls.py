@@ -71,8 +71,7 @@ async def totals(
     live = (record for record in web.wall(wall).live_totals if record.profile > after)
     found = list(islice(live, limit + 1))
     page = found[:limit]
-    fields = tuple(ProfileRow.model_fields)
     return WallTotals(
-        totals=[ProfileRow(**{name: getattr(of, name) for name in fields}) for of in page],
+        totals=[ProfileRow.model_validate(of, from_attributes=True) for of in page],
         next=str(page[-1].profile) if len(found) > limit else None,
     )

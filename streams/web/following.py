@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streams.client.group import Offsets
-    from streams.client.versions import Recorded
     from streams.contract.codecs import Codecs
     from streams.settings import Settings
     from streams.web.follower import Jumps
@@ -120,8 +119,9 @@ class Following:
         self._next: Generation | None = None
         self._admin = AdminClient(broker_config(settings))
         self._task: asyncio.Task[None] | None = None
-        # The end of `wall.versions` when the current version was last looked up, and what it was.
-        self._looked_up: tuple[Offsets, Settings, Recorded] | None = None
+        # The end of `wall.versions` when the current version was last looked up; its settings, why
+        # its rows are missing, and its topics, which are watched on one connection.
+        self._looked_up: tuple[Offsets, Settings, str | None, TopicWatch] | None = None
         self._looked_for_faults = -LOOK_FOR_FAULTS_EVERY_S
 
     def start(self) -> None:
@@ -208,12 +208,13 @@ class Following:
         ends = self._ends([versions.name])
         if self._looked_up is None or self._looked_up[0] != ends:
             found = recorded(self._settings)
-            self._looked_up = ends, found.applied_to(self._settings), found
-            self._looked_for_faults = -LOOK_FOR_FAULTS_EVERY_S
-        _, settings, found = self._looked_up
-        if time.monotonic() - self._looked_for_faults >= LOOK_FOR_FAULTS_EVERY_S:
+            settings = found.applied_to(self._settings)
             wiped = None if found.wiped_digest is None else UNFINISHED_WIPE
-            self.fault = wiped or TopicWatch(settings, found.topic_ids).fault()
+            self._looked_up = ends, settings, wiped, TopicWatch(settings, found.topic_ids)
+            self._looked_for_faults = -LOOK_FOR_FAULTS_EVERY_S
+        _, settings, wiped, watch = self._looked_up
+        if time.monotonic() - self._looked_for_faults >= LOOK_FOR_FAULTS_EVERY_S:
+            self.fault = wiped or watch.fault()
             self._looked_for_faults = time.monotonic()
         return settings
 

@@ -145,8 +145,10 @@ class Messages:
     def __iter__(self) -> Iterator[Message]:
         for column in self.columns:
             topic, keys, values, partition = column.made()
-            of_each = repeat(partition) if isinstance(partition, int) else partition.tolist()
-            for key, value, number in zip(keys, values, of_each, strict=False):
+            of_each = (
+                repeat(partition, len(keys)) if isinstance(partition, int) else partition.tolist()
+            )
+            for key, value, number in zip(keys, values, of_each, strict=True):
                 yield Message(topic, key, value, number)
 
     def __len__(self) -> int:

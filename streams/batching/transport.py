@@ -218,7 +218,6 @@ class BatchConsumer(driver.Consumer):
         except TopicAuthorizationFailedError as error:
             topic = error.args[0]
             crash(f"no right to read topic {topic}: the worker's user needs Read on it", error)
-            raise
         for fetched in taken:
             buffer = buffers.get(fetched.tp.topic)
             message = self._to_message(fetched.tp, fetched)
